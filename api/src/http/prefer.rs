@@ -1,0 +1,37 @@
+//! `Prefer: respond-async` (RFC 7240): do not wait for the result.
+
+use hyper::HeaderMap;
+
+/// Whether the caller wants 202 at once.
+pub(crate) fn respond_async(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|preference| {
+        let name = preference.split([';', '=']).next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("respond-async")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_preference_is_found_among_others() {
+        for (value, expected) in [
+            ("respond-async", true),
+            ("Respond-Async, wait=10", true),
+            ("wait=10, respond-async; x=y", true),
+            ("wait=10", false),
+            ("not-respond-async", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            assert_eq!(respond_async(&headers), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What operators see: logs and metrics.
+
+pub(crate) mod logs;
+pub(crate) mod metrics;

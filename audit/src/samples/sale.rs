@@ -1,0 +1,244 @@
+//! A small sale: commands, and what a right task writes, stores and logs because of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use stagedoor_avro::AvroRecord;
+use stagedoor_processors::concert::records::{HoldSeats, PutConcert, ReleaseHold};
+use stagedoor_processors::concert::sub_topology;
+use stagedoor_processors::id::{Id, scoped_hash};
+use stagedoor_state::{MemoryDatabase, StorageProvider as _, StoreSet, TaskState};
+use stagedoor_topology::log::{InputPosition, TopicPartition};
+use stagedoor_topology::{
+    NoHeaders, POSITION_KEY, Position, Record, Secret, Stamp, SubTopology, Tick,
+};
+
+use super::sections;
+use crate::checkers::crash::Checkpoint;
+use crate::contents::Contents;
+use crate::history::{Lane, Output};
+use crate::inputs::{Input, kind_of};
+use crate::replay::{Replay, Rules};
+use crate::report::Place;
+
+/// Changelogs whose last record is a position.
+pub(crate) fn contents_at(next_offset: i64) -> Contents {
+    let mut contents = Contents::default();
+    let mut value = Vec::new();
+    let position = Position {
+        next_offset,
+        ..Position::default()
+    };
+    stagedoor_avro::encode(&position, &mut value).unwrap();
+    contents
+        .take(Place::new("changelog", 0, 8), POSITION_KEY, Some(&value))
+        .unwrap();
+    contents
+}
+
+/// An empty store that says it has read these changelogs and stands at an input offset.
+pub(crate) fn store_at(contents: &Contents, next_offset: i64) -> TaskState {
+    let stores = Arc::clone(&sub_topology().unwrap().stores);
+    let storage = MemoryDatabase::new().storage("0_0").unwrap();
+    let mut state = TaskState::new(storage, stores).unwrap();
+    let place = &contents.position.as_ref().unwrap().1;
+    let checkpoint = Checkpoint {
+        position: Position {
+            next_offset,
+            ..Position::default()
+        },
+        changelog_offset: place.offset + 1,
+        ..Checkpoint::default()
+    };
+    let mut bytes = Vec::new();
+    stagedoor_avro::encode(&checkpoint, &mut bytes).unwrap();
+    state.commit(&[(b"checkpoint", &bytes)]).unwrap();
+    state
+}
+
+/// A small sale as a task would have written it: commands, outputs, changelog rows.
+pub(crate) struct Run {
+    pub(crate) lane: Lane,
+    pub(crate) contents: Contents,
+    pub(crate) stores: Arc<StoreSet>,
+    part: SubTopology,
+    secret: Secret,
+    records: Vec<(i64, Vec<u8>, Vec<u8>)>,
+}
+
+impl Run {
+    pub(crate) fn sale() -> Self {
+        let part = sub_topology().unwrap();
+        let secret = Secret::new(*b"secret");
+        let partition = TopicPartition::new("concert.commands", 0);
+        let tick = Tick::signed(&secret, &partition, 0).encode().unwrap();
+        let hold = |user: &str, id: &str, seat: &str| HoldSeats {
+            user: user.to_owned(),
+            command_id: id.to_owned(),
+            seats: vec![seat.to_owned()],
+            ..HoldSeats::default()
+        };
+        let release = ReleaseHold {
+            user: "bob".to_owned(),
+            command_id: "3".to_owned(),
+            reservation: Id::reservation("c", scoped_hash("bob", "2")).to_string(),
+        };
+        let values = [
+            (1_000, framed(&plan())),
+            (2_000, framed(&hold("ann", "1", "A-1-1"))),
+            (2_100, framed(&hold("bob", "2", "A-1-2"))),
+            (2_200, framed(&hold("cat", "9", "A-1-2"))),
+            (3_000, framed(&release)),
+            (3_100, b"garbage".to_vec()),
+            (4_000, framed(&hold("bob", "4", "A-2-2"))),
+            (12_500, tick),
+            (13_000, framed(&hold("cat", "5", "A-1-1"))),
+        ];
+        let records = values
+            .map(|(time_ms, value)| (time_ms, b"c".to_vec(), value))
+            .to_vec();
+        let stores = Arc::clone(&part.stores);
+        let (lane, contents) = (Lane::default(), contents_at(9));
+        let mut run = Self {
+            lane,
+            contents,
+            stores,
+            part,
+            secret,
+            records,
+        };
+        run.write();
+        run
+    }
+
+    /// Fills in what a right task would have written.
+    fn write(&mut self) {
+        let replay = self.replay(InputPosition {
+            next_offset: self.end(),
+            unit: 0,
+        });
+        let outputs = replay.given.iter().map(|given| Output {
+            stamp: Stamp {
+                log_id: 7,
+                ..given.stamp
+            },
+            place: Place::new("out", 0, given.stamp.offset),
+            channel: given.channel,
+            digest: given.digest,
+            answer: None,
+        });
+        let outputs = outputs.collect();
+        let time_ms = replay.time_ms;
+        let mut rows = BTreeMap::new();
+        stagedoor_state::ReadState::scan_bytes(&replay.state, &[1], &[16], &mut |key, value| {
+            rows.insert(key.to_vec(), value.to_vec());
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        let inputs = (0..)
+            .zip(&self.records)
+            .map(|(offset, (time_ms, key, value))| {
+                let record = record(offset, *time_ms, key, value);
+                Input {
+                    offset,
+                    time_ms: *time_ms,
+                    kind: kind_of(&record, &self.secret),
+                }
+            });
+        self.lane = Lane {
+            topic: "concert.commands".into(),
+            inputs: inputs.collect(),
+            processed: self.end(),
+            outputs,
+            ..Lane::default()
+        };
+        let is_window = |key: &Vec<u8>| key.first() == Some(&6);
+        (self.contents.window_rows, self.contents.rows) =
+            rows.into_iter().partition(|(key, _)| is_window(key));
+        self.contents.position.as_mut().unwrap().0.stream_time_ms = time_ms;
+    }
+
+    /// The offset after the last record.
+    pub(crate) fn end(&self) -> i64 {
+        i64::try_from(self.records.len()).unwrap()
+    }
+
+    /// The store that a right task has at the end.
+    pub(crate) fn live(&self) -> TaskState {
+        self.replay(InputPosition {
+            next_offset: self.end(),
+            unit: 0,
+        })
+        .state
+    }
+
+    pub(crate) fn with_replay(
+        &self,
+        look: impl FnOnce(&Lane, &Replay<'_>, &Contents, &Arc<StoreSet>),
+    ) {
+        let replay = self.replay(InputPosition {
+            next_offset: self.end(),
+            unit: 0,
+        });
+        look(&self.lane, &replay, &self.contents, &self.stores);
+    }
+
+    pub(crate) fn with_replay_until(&self, until: InputPosition, look: impl FnOnce(&Replay<'_>)) {
+        look(&self.replay(until));
+    }
+
+    fn replay(&self, until: InputPosition) -> Replay<'_> {
+        let (part, secret) = (&self.part, &self.secret);
+        let rules = Rules {
+            part,
+            partitions: 1,
+            secret,
+            max_record_bytes: 1_000_000,
+        };
+        let mut replay = Replay::new(rules, 0, BTreeSet::new()).unwrap();
+        for (offset, (time_ms, key, value)) in (0..).zip(&self.records) {
+            replay
+                .take(&record(offset, *time_ms, key, value), until)
+                .unwrap();
+        }
+        replay.state.commit(&[]).unwrap();
+        replay
+    }
+}
+
+fn record<'a>(offset: i64, timestamp_ms: i64, key: &'a [u8], value: &'a [u8]) -> Record<'a> {
+    Record {
+        topic: "concert.commands",
+        partition: 0,
+        offset,
+        timestamp_ms,
+        key: Some(key),
+        value: Some(value),
+        headers: &NoHeaders,
+    }
+}
+
+fn plan() -> PutConcert {
+    PutConcert {
+        user: "organiser".to_owned(),
+        command_id: "put".to_owned(),
+        title: "Sample".to_owned(),
+        artist: "Nobody".to_owned(),
+        venue: "Nowhere".to_owned(),
+        time_zone: "UTC".to_owned(),
+        starts_at_ms: 4_000_000_000_000,
+        ends_at_ms: 4_000_010_000_000,
+        sale_closes_at_ms: 3_999_000_000_000,
+        currency: "EUR".to_owned(),
+        max_seats_per_user: 2,
+        hold_seconds: 10,
+        sections: sections(),
+        ..PutConcert::default()
+    }
+}
+
+fn framed<R: AvroRecord>(record: &R) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stagedoor_avro::encode(record, &mut bytes).unwrap();
+    bytes
+}

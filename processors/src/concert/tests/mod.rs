@@ -1,0 +1,11 @@
+//! Tests of the concert processor: rules as tables, and properties against naive models.
+
+mod best_available;
+mod harness;
+mod model;
+mod naive_best;
+mod properties;
+mod record_types;
+mod recovery;
+mod rules;
+mod stories;

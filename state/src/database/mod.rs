@@ -1,0 +1,167 @@
+//! One RocksDB per process, one column family per task, one memory budget for all.
+//!
+//! The write-ahead log is on and not synchronised: a kill of the process loses nothing, because
+//! the system has the bytes; a power cut leaves a consistent older point, because there is one
+//! log for all tasks, and restore goes on from there.
+
+mod directory;
+mod options;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rocksdb::{BoundColumnFamily, DBWithThreadMode, MultiThreaded, Options};
+
+use self::directory::Directory;
+use crate::StateError;
+use crate::open_tasks::OpenTasks;
+use crate::storage::rocks::RocksStorage;
+use crate::storage::{Storage, StorageProvider};
+
+pub use options::DatabaseOptions;
+
+/// RocksDB's own column family, which holds no task.
+const DEFAULT_FAMILY: &str = "default";
+
+pub(crate) type Rocks = DBWithThreadMode<MultiThreaded>;
+
+/// The stores of all tasks of this process, on disk.
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+    open: OpenTasks,
+}
+
+/// What storages and readers keep alive. The order of the fields is that of closing: the
+/// directory is given free after the database is closed.
+pub(crate) struct Shared {
+    pub(crate) rocks: Rocks,
+    family_options: Options,
+    /// The engine keeps this list to itself.
+    names: Mutex<BTreeSet<String>>,
+    _directory: Directory,
+}
+
+impl Database {
+    /// Opens a directory, made if it is not there.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] while another process has it, [`StateError::NewerFormat`],
+    /// [`StateError::ForeignDirectory`], [`StateError::Directory`], and those of the engine.
+    pub fn open(
+        directory: impl AsRef<Path>,
+        options: &DatabaseOptions,
+    ) -> Result<Self, StateError> {
+        let directory = Directory::claim(directory.as_ref())?;
+        let path = directory.rocksdb();
+        let (database_options, family_options) = options.build();
+        let names = families(&database_options, &path)?;
+        let families = names
+            .iter()
+            .map(|name| rocksdb::ColumnFamilyDescriptor::new(name, family_options.clone()));
+        let rocks = Rocks::open_cf_descriptors(&database_options, &path, families)
+            .map_err(|error| engine("opening the database", "all", &error))?;
+        let shared = Shared {
+            rocks,
+            family_options,
+            names: Mutex::new(names),
+            _directory: directory,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            open: OpenTasks::default(),
+        })
+    }
+}
+
+impl StorageProvider for Database {
+    fn storage(&self, task: &str) -> Result<Box<dyn Storage>, StateError> {
+        let open = self.open.open(task)?;
+        if self.shared.rocks.cf_handle(task).is_none() {
+            self.shared.create(task)?;
+        }
+        Ok(Box::new(RocksStorage::new(Arc::clone(&self.shared), open)))
+    }
+
+    fn tasks(&self) -> Vec<String> {
+        let names = self.shared.names();
+        names
+            .iter()
+            .filter(|name| *name != DEFAULT_FAMILY)
+            .cloned()
+            .collect()
+    }
+
+    fn remove(&self, task: &str) -> Result<(), StateError> {
+        let _open = self.open.open(task)?;
+        if self.shared.rocks.cf_handle(task).is_some() {
+            self.shared.drop_family(task)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    pub(crate) fn family(&self, task: &str) -> Result<Arc<BoundColumnFamily<'_>>, StateError> {
+        let missing = || StateError::Unavailable {
+            task: task.to_owned(),
+        };
+        self.rocks.cf_handle(task).ok_or_else(missing)
+    }
+
+    /// Deletes all rows of a task at once, by giving it a new column family.
+    pub(crate) fn wipe(&self, task: &str) -> Result<(), StateError> {
+        if self.rocks.cf_handle(task).is_some() {
+            self.drop_family(task)?;
+        }
+        self.create(task)
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn create(&self, task: &str) -> Result<(), StateError> {
+        let created = self.rocks.create_cf(task, &self.family_options);
+        created.map_err(|error| engine("creating the store", task, &error))?;
+        self.names().insert(task.to_owned());
+        Ok(())
+    }
+
+    fn drop_family(&self, task: &str) -> Result<(), StateError> {
+        self.rocks
+            .drop_cf(task)
+            .map_err(|error| engine("dropping the store", task, &error))
+    }
+}
+
+/// The column families to open: all that exist.
+fn families(options: &Options, path: &Path) -> Result<BTreeSet<String>, StateError> {
+    // Written last when a database is made, so without it there is none yet.
+    if !path.join("CURRENT").exists() {
+        return Ok(BTreeSet::from([DEFAULT_FAMILY.to_owned()]));
+    }
+    let listed = Rocks::list_cf(options, path);
+    listed
+        .map(|names| names.into_iter().collect())
+        .map_err(|error| engine("listing the stores", "all", &error))
+}
+
+/// RocksDB's errors in our words.
+pub(crate) fn engine(operation: &'static str, task: &str, error: &rocksdb::Error) -> StateError {
+    let reason = error.to_string();
+    if error.kind() == rocksdb::ErrorKind::Corruption {
+        let reason = format!("{operation}: {reason}");
+        return StateError::Corrupted {
+            store: task.to_owned(),
+            key: "unknown".to_owned(),
+            reason,
+        };
+    }
+    StateError::Engine {
+        operation,
+        task: task.to_owned(),
+        reason,
+    }
+}

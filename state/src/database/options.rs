@@ -1,0 +1,91 @@
+//! Memory, files and compaction of the database: one budget, whatever the number of tasks.
+
+use rocksdb::{
+    BlockBasedOptions, Cache, DBCompressionType, DataBlockIndexType, Options, WriteBufferManager,
+};
+
+const MIB: usize = 1 << 20;
+
+/// Bounds of the database. The defaults fit one instance with a few dozen tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseOptions {
+    /// Bytes of uncompressed blocks, filters and indexes kept in memory, shared by all tasks.
+    pub block_cache_bytes: usize,
+    /// Bytes of rows not yet in files, shared by all tasks.
+    pub write_buffer_bytes: usize,
+    /// Bytes of the write-ahead log, beyond which the oldest rows are written to files: bounds
+    /// what is replayed at start.
+    pub write_ahead_log_bytes: u64,
+    /// Files held open.
+    pub max_open_files: i32,
+    /// Threads that flush and compact.
+    pub background_jobs: i32,
+}
+
+impl Default for DatabaseOptions {
+    fn default() -> Self {
+        Self {
+            block_cache_bytes: 64 * MIB,
+            write_buffer_bytes: 64 * MIB,
+            write_ahead_log_bytes: 256 << 20,
+            max_open_files: 512,
+            background_jobs: 2,
+        }
+    }
+}
+
+impl DatabaseOptions {
+    /// The options of the database, and those of each column family.
+    pub(super) fn build(&self) -> (Options, Options) {
+        // Write buffers are charged to the cache, so its capacity is the sum of both budgets.
+        let cache = Cache::new_lru_cache(self.block_cache_bytes + self.write_buffer_bytes);
+        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+            self.write_buffer_bytes,
+            // Batches must not stop for a flush: the budget is a threshold, not a wall.
+            false,
+            cache.clone(),
+        );
+        let mut options = self.family_options(&cache);
+        options.create_if_missing(true);
+        options.set_write_buffer_manager(&buffers);
+        options.set_max_total_wal_size(self.write_ahead_log_bytes);
+        options.set_max_open_files(self.max_open_files);
+        options.set_max_background_jobs(self.background_jobs);
+        options.set_bytes_per_sync(1 << 20);
+        options.set_wal_bytes_per_sync(1 << 20);
+        options.set_keep_log_file_num(4);
+        options.set_max_log_file_size(4 * MIB);
+        (options, self.family_options(&cache))
+    }
+
+    fn family_options(&self, cache: &Cache) -> Options {
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&table_options(cache));
+        // A buffer may take a quarter of the budget, so that busy tasks do not starve the others.
+        options.set_write_buffer_size(self.write_buffer_bytes / 4);
+        options.set_max_write_buffer_number(4);
+        // Most new rows are looked for before they are written: a filter answers for the buffer.
+        options.set_memtable_prefix_bloom_ratio(0.1);
+        options.set_memtable_whole_key_filtering(true);
+        options.set_level_compaction_dynamic_level_bytes(true);
+        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_bottommost_compression_type(DBCompressionType::Zstd);
+        options
+    }
+}
+
+fn table_options(cache: &Cache) -> BlockBasedOptions {
+    let mut options = BlockBasedOptions::default();
+    options.set_block_cache(cache);
+    options.set_block_size(8 << 10);
+    options.set_bloom_filter(10.0, false);
+    options.set_whole_key_filtering(true);
+    options.set_optimize_filters_for_memory(true);
+    // Filters and indexes stay with their open files (about 1.3 bytes a row) instead of in the
+    // cache: a row that is not there is what most commands ask for, and through the cache each
+    // file's "no" costs several times as much.
+    options.set_cache_index_and_filter_blocks(false);
+    options.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    options.set_format_version(5);
+    options
+}

@@ -1,0 +1,259 @@
+//! Writes since the last commit, over the storage: ordered, and undone to a savepoint in time
+//! proportional to the changes since it.
+//!
+//! All bytes live in one buffer that only grows until the next commit. A rollback therefore
+//! needs no copies: it puts back where a value stood, and cuts the buffer off.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::ops::Bound;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::short_key::ShortKey;
+
+/// Ordered writes with an undo log.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    bytes: Vec<u8>,
+    slots: Vec<Slot>,
+    /// Slots by the hash of their key: reads and writes of single keys.
+    by_hash: HashTable<usize>,
+    /// Slots by key: scans, and the order of a commit.
+    by_key: BTreeMap<ShortKey, usize>,
+    hasher: DefaultHashBuilder,
+    undo: Vec<Undo>,
+    /// Where the buffer ended at the last savepoint: values behind it are not needed for undo.
+    kept: usize,
+    /// Commits and discards so far; a savepoint does not outlive them.
+    generation: u64,
+    /// Whether a savepoint was taken since.
+    undoable: bool,
+}
+
+/// A point to roll back to. It ends with the next commit or discard.
+#[derive(Debug)]
+#[must_use = "a savepoint that is not kept cannot be rolled back to"]
+pub struct Savepoint {
+    undo: usize,
+    bytes: usize,
+    generation: u64,
+}
+
+/// Whether a write belongs into the changelog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Written by a processor.
+    Logged,
+    /// Derived, purged, or read from the changelog itself.
+    Local,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    key: Span,
+    state: SlotState,
+}
+
+#[derive(Clone, Copy)]
+struct SlotState {
+    value: Option<Span>,
+    logged: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+struct Undo {
+    slot: usize,
+    /// None: the slot was not there.
+    previous: Option<SlotState>,
+}
+
+/// One write of the overlay; no value means deleted.
+pub(crate) struct OverlayRow<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) logged: bool,
+}
+
+impl Overlay {
+    /// What was written under a key: nothing, a delete (inner none), or a value.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let slot = self.find(self.hash(key), key)?;
+        Some(self.slots[slot].state.value.map(|span| self.at(span)))
+    }
+
+    /// Writes a value, or a delete.
+    pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>, origin: Origin) {
+        let hash = self.hash(key);
+        let logged = origin == Origin::Logged;
+        match self.find(hash, key) {
+            Some(slot) => self.replace(slot, value, logged),
+            None => self.create(hash, key, value, logged),
+        }
+    }
+
+    /// The writes from a key (included) until another (not included), in key order.
+    pub(crate) fn range<'a>(
+        &'a self,
+        from: &[u8],
+        until: &[u8],
+    ) -> impl Iterator<Item = OverlayRow<'a>> + use<'a> {
+        // An inverted range is empty; the map would refuse it.
+        let bounds = (Bound::Included(from), Bound::Excluded(until.max(from)));
+        self.by_key
+            .range::<[u8], _>(bounds)
+            .map(|(key, slot)| self.row(key.as_slice(), *slot))
+    }
+
+    /// All writes in key order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = OverlayRow<'_>> {
+        self.by_key
+            .iter()
+            .map(|(key, slot)| self.row(key.as_slice(), *slot))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(crate) fn savepoint(&mut self) -> Savepoint {
+        self.undoable = true;
+        self.kept = self.bytes.len();
+        Savepoint {
+            undo: self.undo.len(),
+            bytes: self.bytes.len(),
+            generation: self.generation,
+        }
+    }
+
+    /// Undoes every write since the savepoint.
+    pub(crate) fn rollback(&mut self, savepoint: &Savepoint) {
+        assert!(
+            savepoint.generation == self.generation && savepoint.undo <= self.undo.len(),
+            "a savepoint must not outlive its batch, or an earlier savepoint rolled back to"
+        );
+        while self.undo.len() > savepoint.undo {
+            if let Some(undo) = self.undo.pop() {
+                self.undo_one(&undo);
+            }
+        }
+        self.bytes.truncate(savepoint.bytes);
+        self.kept = savepoint.bytes;
+    }
+
+    /// Forgets everything, and ends all savepoints.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.slots.clear();
+        self.by_hash.clear();
+        self.by_key.clear();
+        self.undo.clear();
+        self.kept = 0;
+        self.undoable = false;
+        self.generation += 1;
+    }
+
+    fn replace(&mut self, slot: usize, value: Option<&[u8]>, logged: bool) {
+        let previous = self.slots[slot].state;
+        let logged = logged || previous.logged;
+        if let (Some(span), Some(value)) = (previous.value, value) {
+            // A value younger than every savepoint is needed by nobody any more. An empty one has
+            // no place of its own, so its age cannot be told.
+            let young = span.start >= self.kept && span.end > span.start;
+            if young && value.len() <= span.end - span.start {
+                let end = span.start + value.len();
+                self.bytes[span.start..end].copy_from_slice(value);
+                let value = Some(Span {
+                    start: span.start,
+                    end,
+                });
+                self.slots[slot].state = SlotState { value, logged };
+                return;
+            }
+        }
+        let value = value.map(|value| self.append(value));
+        self.slots[slot].state = SlotState { value, logged };
+        self.remember(Undo {
+            slot,
+            previous: Some(previous),
+        });
+    }
+
+    fn create(&mut self, hash: u64, key: &[u8], value: Option<&[u8]>, logged: bool) {
+        let slot = self.slots.len();
+        let span = self.append(key);
+        let value = value.map(|value| self.append(value));
+        self.slots.push(Slot {
+            key: span,
+            state: SlotState { value, logged },
+        });
+        let (slots, bytes, hasher) = (&self.slots, &self.bytes, &self.hasher);
+        self.by_hash.insert_unique(hash, slot, |slot| {
+            let Span { start, end } = slots[*slot].key;
+            hasher.hash_one(&bytes[start..end])
+        });
+        self.by_key.insert(key.into(), slot);
+        self.remember(Undo {
+            slot,
+            previous: None,
+        });
+    }
+
+    fn remember(&mut self, undo: Undo) {
+        if self.undoable {
+            self.undo.push(undo);
+        }
+    }
+
+    fn undo_one(&mut self, undo: &Undo) {
+        if let Some(previous) = undo.previous {
+            self.slots[undo.slot].state = previous;
+            return;
+        }
+        // Slots are made in order, so the youngest one is the last.
+        let Some(slot) = self.slots.pop() else { return };
+        let key = &self.bytes[slot.key.start..slot.key.end];
+        self.by_key.remove(key);
+        let hash = self.hasher.hash_one(key);
+        if let Ok(entry) = self.by_hash.find_entry(hash, |index| *index == undo.slot) {
+            entry.remove();
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Span {
+            start,
+            end: self.bytes.len(),
+        }
+    }
+
+    fn row<'a>(&'a self, key: &'a [u8], slot: usize) -> OverlayRow<'a> {
+        let SlotState { value, logged } = self.slots[slot].state;
+        OverlayRow {
+            key,
+            value: value.map(|span| self.at(span)),
+            logged,
+        }
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        self.by_hash
+            .find(hash, |slot| self.at(self.slots[*slot].key) == key)
+            .copied()
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn at(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start..span.end]
+    }
+}

@@ -1,0 +1,90 @@
+//! Where the entries of each index begin in storage, so that asking "is anything due" is free.
+//!
+//! Timer indexes are asked before every record and almost always have nothing. And entries leave
+//! them at the front, where a log-structured store keeps their tombstones for a while: a scan
+//! from the beginning would walk over all of them.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use crate::read::VisitRow;
+use crate::storage::Storage;
+use crate::store_set::StoreKind;
+use crate::{StateError, StoreSet};
+
+/// Lower bounds, by index id: storage has no entry of that index before the bound. They hold
+/// whatever is deleted, so only entries that go in have to be told.
+#[derive(Debug, Default)]
+pub(super) struct Floors {
+    bounds: RefCell<Vec<(u8, Vec<u8>)>>,
+}
+
+impl Floors {
+    /// Scans storage, of an index of entries from its floor on.
+    pub(super) fn scan(
+        &self,
+        storage: &dyn Storage,
+        stores: &StoreSet,
+        (from, until): (&[u8], &[u8]),
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StateError> {
+        let Some(id) = scanned_index(stores, from, until) else {
+            return storage.scan(from, until, visit);
+        };
+        let floor = self.floor(id);
+        if floor.as_slice() >= until {
+            return Ok(());
+        }
+        let from_the_start = from[1..].iter().all(|byte| *byte == 0);
+        if from > floor.as_slice() && !from_the_start {
+            return storage.scan(from, until, visit);
+        }
+        let mut first: Option<Vec<u8>> = None;
+        let outcome = storage.scan(&floor, until, &mut |key, value| {
+            if first.is_none() {
+                first = Some(key.to_vec());
+            }
+            if key < from {
+                ControlFlow::Continue(())
+            } else {
+                visit(key, value)
+            }
+        });
+        if outcome.is_ok() {
+            self.raise(id, first.unwrap_or_else(|| until.to_vec()));
+        }
+        outcome
+    }
+
+    /// An entry goes into storage: no floor may stay above it.
+    pub(super) fn lower(&mut self, key: &[u8]) {
+        let id = key.first().copied();
+        let bounds = self.bounds.get_mut();
+        if let Some((_, floor)) = bounds.iter_mut().find(|(known, _)| Some(*known) == id)
+            && key < floor.as_slice()
+        {
+            key.clone_into(floor);
+        }
+    }
+
+    fn floor(&self, id: u8) -> Vec<u8> {
+        let bounds = self.bounds.borrow();
+        let known = bounds.iter().find(|(known, _)| *known == id);
+        known.map_or_else(|| vec![id], |(_, floor)| floor.clone())
+    }
+
+    fn raise(&self, id: u8, floor: Vec<u8>) {
+        let mut bounds = self.bounds.borrow_mut();
+        match bounds.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, known)) => *known = floor,
+            None => bounds.push((id, floor)),
+        }
+    }
+}
+
+/// The index of entries that a scan stays within, if it is such a scan.
+fn scanned_index(stores: &StoreSet, from: &[u8], until: &[u8]) -> Option<u8> {
+    let id = *from.first()?;
+    let inside = until <= crate::range::end_of(id).as_slice();
+    (inside && stores.kind(id) == Some(StoreKind::Entries)).then_some(id)
+}

@@ -1,0 +1,80 @@
+//! Reading one's own writes: the overlay over the cache over storage.
+
+use std::ops::ControlFlow;
+
+use super::TaskState;
+use crate::StateError;
+use crate::read::{ReadState, VisitRow};
+
+impl ReadState for TaskState {
+    fn visit_bytes(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, StateError> {
+        match self.overlay.get(key) {
+            Some(Some(value)) => {
+                visit(value);
+                Ok(true)
+            }
+            Some(None) => Ok(false),
+            None => self.committed(key, visit),
+        }
+    }
+
+    fn scan_bytes(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StateError> {
+        let mut written = self.overlay.range(from, until).peekable();
+        let mut flow = ControlFlow::Continue(());
+        self.floors.scan(
+            self.storage.as_ref(),
+            &self.stores,
+            (from, until),
+            &mut |key, value| {
+                while let Some(row) = written.next_if(|row| row.key < key) {
+                    flow = row
+                        .value
+                        .map_or(ControlFlow::Continue(()), |value| visit(row.key, value));
+                    flow?;
+                }
+                flow = match written.next_if(|row| row.key == key) {
+                    Some(row) => row
+                        .value
+                        .map_or(ControlFlow::Continue(()), |new| visit(key, new)),
+                    None => visit(key, value),
+                };
+                flow
+            },
+        )?;
+        while let (ControlFlow::Continue(()), Some(row)) = (flow, written.next()) {
+            flow = row
+                .value
+                .map_or(ControlFlow::Continue(()), |value| visit(row.key, value));
+        }
+        Ok(())
+    }
+}
+
+impl TaskState {
+    /// Shows a committed row, and remembers it. Where a visitor reads again while it is shown
+    /// one, the cache is busy and simply left out.
+    fn committed(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, StateError> {
+        let cached = self.cache.try_borrow().ok().and_then(|cache| {
+            let (value, aging) = cache.get(key)?;
+            visit(value);
+            Some(aging)
+        });
+        if let Some(aging) = cached {
+            if let (true, Ok(mut cache)) = (aging, self.cache.try_borrow_mut()) {
+                cache.renew(key);
+            }
+            return Ok(true);
+        }
+        self.storage.get(key, &mut |value| {
+            visit(value);
+            if let Ok(mut cache) = self.cache.try_borrow_mut() {
+                cache.insert(key, value);
+            }
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! From changelog records back to state.
+//!
+//! A short restore goes through the overlay, so that indexes follow by difference. A long one
+//! writes rows as they come, and builds the indexes by one scan at the end.
+
+use super::TaskState;
+use crate::StateError;
+use crate::derived::Side;
+use crate::overlay::Origin;
+use crate::read::ReadState;
+use crate::storage::Write;
+
+impl TaskState {
+    /// Writes changelog records and meta rows in one storage batch; indexes follow by
+    /// difference. Records must come in the changelog's order.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownStore`] for a record of no store of this task,
+    /// [`StateError::Corrupted`] for one that cannot be read, [`StateError::Uncommitted`] with
+    /// writes in the overlay, and those of the storage. Nothing is written then.
+    pub fn restore(
+        &mut self,
+        records: &mut dyn Iterator<Item = Write<'_>>,
+        meta: &[(&[u8], &[u8])],
+    ) -> Result<(), StateError> {
+        self.require_clean("restore")?;
+        let outcome = self.apply_all(records).and_then(|()| self.commit(meta));
+        if outcome.is_err() {
+            self.overlay.clear();
+        }
+        outcome
+    }
+
+    /// Applies one changelog record to the overlay, for callers whose records cannot be
+    /// collected into one iterator; [`TaskState::commit`] ends the batch. It is no change of the
+    /// task's own: [`TaskState::changes`] leaves it out.
+    ///
+    /// # Errors
+    /// As for [`TaskState::restore`].
+    pub fn apply_changelog(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
+        let stores = self.stores.clone();
+        let rows = stores.source_of(key)?;
+        if rows.has_derived_rows() {
+            let mut changes = std::mem::take(&mut self.scratch.derived);
+            changes.clear();
+            let mut derived = Ok(());
+            self.visit_bytes(key, &mut |old| {
+                derived = rows.derive(Side::Old, key, old, &mut changes);
+            })?;
+            derived?;
+            if let Some(new) = value {
+                rows.derive(Side::New, key, new, &mut changes)?;
+            }
+            self.settle(&mut changes)?;
+            self.scratch.derived = changes;
+        }
+        self.overlay.put(key, value, Origin::Local);
+        Ok(())
+    }
+
+    /// Writes changelog records and meta rows in one storage batch, without indexes: they are
+    /// marked as not built, and [`TaskState::rebuild_indexes`] must follow the last such batch.
+    ///
+    /// # Errors
+    /// As for [`TaskState::restore`], except that values are not looked at.
+    pub fn restore_bulk(
+        &mut self,
+        records: &mut dyn Iterator<Item = Write<'_>>,
+        meta: &[(&[u8], &[u8])],
+    ) -> Result<(), StateError> {
+        self.require_clean("a bulk restore")?;
+        for (key, value) in records {
+            if let Err(error) = self.stores.source_of(key) {
+                self.overlay.clear();
+                return Err(error);
+            }
+            self.overlay.put(key, value, Origin::Local);
+        }
+        self.layout.set_must_rebuild(true);
+        let outcome = self.flush(meta);
+        self.overlay.clear();
+        outcome
+    }
+
+    /// Whether [`TaskState::rebuild_indexes`] is due.
+    #[must_use]
+    pub fn must_rebuild_indexes(&self) -> bool {
+        self.layout.must_rebuild()
+    }
+
+    pub(super) fn require_clean(&self, operation: &'static str) -> Result<(), StateError> {
+        if self.overlay.is_empty() {
+            return Ok(());
+        }
+        Err(StateError::Uncommitted { operation })
+    }
+
+    fn apply_all(
+        &mut self,
+        records: &mut dyn Iterator<Item = Write<'_>>,
+    ) -> Result<(), StateError> {
+        if self.layout.must_rebuild() {
+            return Err(StateError::IndexesNotBuilt);
+        }
+        for (key, value) in records {
+            self.apply_changelog(key, value)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Plants each seeded defect in a copy of the project and shows that a test catches it.
+//!
+//! A defect is an entry of `tests/defects/defects.toml`: a file, a piece of its text, what to put
+//! there instead, and the test that must fail then. The copy is built first, because a defect that
+//! does not compile proves nothing; and without any defect every named test must pass.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::{env, fs};
+
+/// One entry of the list.
+struct Defect {
+    name: String,
+    promise: String,
+    file: String,
+    find: String,
+    replace: String,
+    environment: BTreeMap<String, String>,
+    package: String,
+    test: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(&env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            eprintln!("defects: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the defects whose names are given, or all. Returns whether each was caught.
+fn run(names: &[String]) -> Result<bool, String> {
+    let root = stagedoor_tests::workspace();
+    let wanted = |defect: &Defect| names.is_empty() || names.contains(&defect.name);
+    let defects: Vec<Defect> = read(&root)?.into_iter().filter(wanted).collect();
+    if defects.is_empty() {
+        return Err("no such defect; see tests/defects/defects.toml".to_owned());
+    }
+    let copy = copy_of(&root)?;
+    let mut all_caught = true;
+    for defect in &defects {
+        let verdict = judge(&copy, defect)?;
+        all_caught &= verdict == Verdict::Caught;
+        report(defect, &verdict);
+    }
+    Ok(all_caught)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Caught,
+    Missed,
+    Broken(String),
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the program's output")]
+fn report(defect: &Defect, verdict: &Verdict) {
+    let word = match verdict {
+        Verdict::Caught => "caught",
+        Verdict::Missed => "MISSED",
+        Verdict::Broken(reason) => reason,
+    };
+    let test = defect.test.join(" ");
+    println!(
+        "{:<34} {word:<8} {} {test} ({})",
+        defect.name, defect.package, defect.promise
+    );
+}
+
+/// With the defect the test must fail, and without it it must pass.
+fn judge(copy: &Path, defect: &Defect) -> Result<Verdict, String> {
+    let sound = cargo(copy, defect, false)?;
+    if !sound.status.success() {
+        return Ok(Verdict::Broken(format!(
+            "FAILS WITHOUT IT: {}",
+            tail(&sound)
+        )));
+    }
+    let file = copy.join(&defect.file);
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", defect.file))?;
+    if !defect.find.is_empty() {
+        let found = text.matches(&defect.find).count();
+        if found != 1 {
+            return Ok(Verdict::Broken(format!(
+                "STALE: its text is there {found} times"
+            )));
+        }
+        write(&file, &text.replacen(&defect.find, &defect.replace, 1))?;
+    }
+    let built = build(copy, defect)?;
+    let verdict = match built.status.success() {
+        false => Verdict::Broken(format!("DOES NOT COMPILE: {}", tail(&built))),
+        true => match cargo(copy, defect, true)?.status.success() {
+            true => Verdict::Missed,
+            false => Verdict::Caught,
+        },
+    };
+    write(&file, &text)?;
+    Ok(verdict)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn build(copy: &Path, defect: &Defect) -> Result<Output, String> {
+    output(command(copy, defect).arg("--no-run").args(targets(defect)))
+}
+
+fn cargo(copy: &Path, defect: &Defect, planted: bool) -> Result<Output, String> {
+    let mut command = command(copy, defect);
+    if planted {
+        command.envs(&defect.environment);
+    }
+    output(command.args(&defect.test))
+}
+
+/// The options that select test programs, without the names of single tests.
+fn targets(defect: &Defect) -> impl Iterator<Item = &String> {
+    defect.test.iter().take_while(|word| *word != "--")
+}
+
+fn command(copy: &Path, defect: &Defect) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .arg("test")
+        .args(["-p", &defect.package, "--quiet"])
+        .current_dir(copy);
+    command.env("CARGO_TARGET_DIR", copy.with_file_name("defects-target"));
+    command
+}
+
+fn output(command: &mut Command) -> Result<Output, String> {
+    command.output().map_err(|error| format!("cargo: {error}"))
+}
+
+fn tail(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = text.lines().rev().take(6).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}
+
+/// A copy of what git knows or does not ignore, beside a target directory that takes over what is
+/// built already, so that RocksDB is not built again.
+fn copy_of(root: &Path) -> Result<PathBuf, String> {
+    let script = root.join("scripts/copy-for-defects.sh");
+    let made = output(Command::new(script).current_dir(root))?;
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned());
+    }
+    Ok(PathBuf::from(String::from_utf8_lossy(&made.stdout).trim()))
+}
+
+fn read(root: &Path) -> Result<Vec<Defect>, String> {
+    let file = root.join("tests/defects/defects.toml");
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let list: toml::Table = text
+        .parse()
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let entries = list
+        .get("defect")
+        .and_then(toml::Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    entries.iter().map(entry).collect()
+}
+
+fn entry(value: &toml::Value) -> Result<Defect, String> {
+    let optional = |name: &str| {
+        value
+            .get(name)
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default()
+    };
+    let text = |name: &str| match optional(name) {
+        "" => Err(format!("a defect lacks {name}: {value}")),
+        found => Ok(found.to_owned()),
+    };
+    let environment = value.get("environment").and_then(toml::Value::as_table);
+    let pairs = environment.into_iter().flatten();
+    Ok(Defect {
+        name: text("name")?,
+        promise: text("promise")?,
+        file: text("file")?,
+        find: optional("find").to_owned(),
+        replace: optional("replace").to_owned(),
+        environment: pairs
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect(),
+        package: text("package")?,
+        test: text("test")?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
+    })
+}

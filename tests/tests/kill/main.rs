@@ -1,0 +1,332 @@
+//! The whole product under load, killed at every named point and at random moments, then audited.
+//!
+//! `STAGEDOOR_TEST_SEED` repeats a run as far as a run with real processes can be repeated.
+
+mod direct;
+mod fans;
+mod kills;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use stagedoor_audit::{Checker, Report, Sources};
+use stagedoor_processors::concert::records::{CommandResult, ReservationState};
+use stagedoor_state::{Database, DatabaseOptions};
+use stagedoor_tests::http::{Client, Request};
+use stagedoor_tests::kafka::{Broker, BrokerOptions};
+use stagedoor_tests::service::{Service, ServiceOptions, token};
+use stagedoor_tests::topics::{self, Producer};
+use stagedoor_tests::wait;
+use stagedoor_topology::partition_for;
+
+use fans::{Crowd, Fan};
+use kills::Outcome;
+
+const FANS: u64 = 16;
+const PARTITIONS: i32 = 4;
+const HOLD_SECONDS: i64 = 10;
+/// How late a hold may expire in a run in which the service is down again and again.
+const MOST_LATE_MS: i64 = 30_000;
+
+#[test]
+fn kills_at_every_point_change_nothing_about_the_sale() {
+    let began = Instant::now();
+    let seed = seed();
+    eprintln!("STAGEDOOR_TEST_SEED={seed}");
+    let options = BrokerOptions {
+        performance: true,
+        ..BrokerOptions::default()
+    };
+    let broker = Broker::own(&options).expect("Kafka starts");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let program = env!("CARGO_BIN_EXE_stagedoor-under-test");
+    let data = directory.path().join("data");
+    let options = ServiceOptions::new(program, broker.bootstrap_servers(), data).expect("a port");
+    let first = start(&options);
+    let crowd = Crowd::new(options.address, put_concerts(&options));
+    let commands = options.naming().topic("concert.commands");
+    let producer = Producer::new(&options.log(), commands, PARTITIONS).expect("a producer");
+    let (service, mut outcome, direct) = std::thread::scope(|scope| {
+        for number in 0..FANS {
+            let fan = Fan::new(&crowd, number, seed);
+            scope.spawn(move || fan.run());
+        }
+        let direct = scope.spawn(|| direct::run(&crowd, &producer, seed ^ 0xd1));
+        let (service, outcome) = kills::run(&options, first, seed);
+        crowd.stop.store(true, Ordering::SeqCst);
+        (
+            service,
+            outcome,
+            direct.join().expect("the direct producer"),
+        )
+    });
+    let [answered, retried] = [&crowd.answered, &crowd.retried].map(|n| n.load(Ordering::SeqCst));
+    eprintln!(
+        "killed after {:?}: {answered} answered over HTTP, {retried} asked again, direct {direct:?}",
+        began.elapsed()
+    );
+    end_in_order(service, &options, &crowd);
+    let mut report = audit(&options);
+    report.merge(std::mem::take(&mut outcome.crashes));
+    eprintln!("{report}\naudited after {:?}", began.elapsed());
+    let mut mistakes = std::mem::take(&mut outcome.mistakes);
+    mistakes.append(&mut crowd.mistakes.lock().expect("no fan panicked"));
+    mistakes.extend(not_in_the_log(&options, &crowd));
+    assert!(
+        mistakes.is_empty(),
+        "{} mistakes:\n{}",
+        mistakes.len(),
+        mistakes.join("\n")
+    );
+    let checkers = [&Checker::AT_REST[..], &[Checker::D3]].concat();
+    assert!(
+        report.is_clean(&checkers),
+        "void: {:?}\n{report}",
+        report.void(&checkers)
+    );
+    assert!(
+        report.looked_at(Checker::C1, "commands") >= 5_000,
+        "enough commands: {report}"
+    );
+    let sometimes = sometimes(&options, &crowd, &outcome, direct, &report);
+    let never: Vec<&str> = sometimes
+        .iter()
+        .filter(|(_, seen)| !seen)
+        .map(|(name, _)| *name)
+        .collect();
+    assert!(never.is_empty(), "never happened: {never:?}");
+    eprintln!("all of it in {:?}", began.elapsed());
+}
+
+fn start(options: &ServiceOptions) -> Service {
+    let mut service = options.start(&[]).expect("the service starts");
+    let ready = service.becomes_ready(Duration::from_secs(60));
+    let words = options.last_words(40);
+    assert!(ready, "the service becomes ready:\n{words}");
+    service
+}
+
+/// Waits until everything is decided and expired, then asks the service to end.
+fn end_in_order(mut service: Service, options: &ServiceOptions, crowd: &Crowd) {
+    let quiet = wait::until(Duration::from_secs(60), || is_over(options, crowd));
+    let words = options.last_words(20);
+    assert!(quiet, "everything is decided and expired:\n{words}");
+    service.terminate().expect("it is there");
+    let limit = Duration::from_secs(30);
+    let end = service.ended(limit).expect("it ends in time");
+    let words = options.last_words(20);
+    assert!(end.success(), "it ends in order: {end}\n{words}");
+}
+
+/// What must have happened, or the run proves less than it says.
+fn sometimes(
+    options: &ServiceOptions,
+    crowd: &Crowd,
+    outcome: &Outcome,
+    direct: (usize, usize),
+    report: &Report,
+) -> Vec<(&'static str, bool)> {
+    let seen = |count: &AtomicUsize| count.load(Ordering::SeqCst);
+    vec![
+        ("every crash point was hit", outcome.points.len() == 7),
+        (
+            "each by a death of its own",
+            outcome.points.values().all(|deaths| *deaths > 0),
+        ),
+        ("twenty random kills", outcome.random == 20),
+        (
+            "a store older than the log after a commit",
+            outcome.store_behind > 0,
+        ),
+        ("repeats", seen(&crowd.repeated) > 0),
+        ("repeats with another body", seen(&crowd.mismatched) > 0),
+        (
+            "answers that had to be asked for again",
+            seen(&crowd.retried) > 0,
+        ),
+        (
+            "a thousand answers over HTTP",
+            seen(&crowd.answered) >= 1_000,
+        ),
+        (
+            "acknowledged commands",
+            !crowd.acknowledged.lock().expect("no panic").is_empty(),
+        ),
+        ("direct commands", direct.0 > 0),
+        ("poison", direct.1 > 0 && dead_letters(options) >= direct.1),
+        (
+            "expired holds",
+            report.looked_at(Checker::S5, "expired holds") > 0,
+        ),
+    ]
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("STAGEDOOR_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let clock = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(1, |now| now.as_secs())
+    };
+    given.unwrap_or_else(clock)
+}
+
+/// Two concerts in each partition.
+fn put_concerts(options: &ServiceOptions) -> Vec<String> {
+    let mut client = Client::new(options.address);
+    let token = token("organiser", &["organiser"]).expect("a token");
+    let mut per_partition = BTreeMap::new();
+    let mut concerts = Vec::new();
+    for number in 0.. {
+        let concert = format!("kill-{number}");
+        let count: &mut i32 = per_partition
+            .entry(partition_for(concert.as_bytes(), PARTITIONS))
+            .or_default();
+        *count += 1;
+        if *count > 2 {
+            continue;
+        }
+        let request = Request {
+            token: Some(token.clone()),
+            key: Some(format!("put-{number}")),
+            body: Some(concert_body()),
+            ..Request::new("PUT", format!("/v1/concerts/{concert}"))
+        };
+        let answer = client.send(&request).expect("an answer");
+        assert_eq!(answer.status, 201, "{answer:?}");
+        concerts.push(concert);
+        if concerts.len() == 8 {
+            break;
+        }
+    }
+    concerts
+}
+
+fn concert_body() -> String {
+    serde_json::json!({
+        "title": "Kill", "artist": "Nobody", "venue": "Nowhere", "time_zone": "UTC",
+        "starts_at": "2099-01-01T20:00:00Z", "ends_at": "2099-01-01T23:00:00Z",
+        "sale_opens_at": "2020-01-01T00:00:00Z", "sale_closes_at": "2098-01-01T00:00:00Z",
+        "currency": "EUR", "max_seats_per_user": 6, "hold_seconds": HOLD_SECONDS,
+        "sections": [
+            {"id": "A", "name": "A", "grade": "VIP", "price_minor": 15_000, "rows": 8, "seats_per_row": 10},
+            {"id": "B", "name": "B", "grade": "R", "price_minor": 9_000, "rows": 8, "seats_per_row": 10},
+            {"id": "GA", "name": "Floor", "grade": "G", "price_minor": 5_000, "capacity": 60}
+        ]
+    })
+    .to_string()
+}
+
+/// Everything in the command topic is decided, and no seat is held any more.
+fn is_over(options: &ServiceOptions, crowd: &Crowd) -> bool {
+    let mut client = Client::new(options.address);
+    let free = crowd.concerts.iter().all(|concert| {
+        let answer = client.send(&Request::get(format!("/v1/concerts/{concert}")));
+        answer.is_ok_and(|answer| answer.status == 200 && held(&answer.json()) == Some(0))
+    });
+    free && is_decided(options)
+}
+
+fn is_decided(options: &ServiceOptions) -> bool {
+    let commands = options.naming().topic("concert.commands");
+    let ends = topics::ends(&options.log(), &commands, PARTITIONS).unwrap_or_default();
+    let committed = topics::committed(
+        &options.bootstrap_servers,
+        &options.application,
+        &commands,
+        PARTITIONS,
+    );
+    let Ok(committed) = committed else {
+        return false;
+    };
+    !ends.is_empty()
+        && ends.iter().all(|(partition, end)| {
+            committed
+                .get(partition)
+                .is_some_and(|position| position.next_offset == *end)
+        })
+}
+
+/// The sum of every `held` in an answer; `None` where there is none.
+fn held(json: &serde_json::Value) -> Option<i64> {
+    let own = json.get("held").and_then(serde_json::Value::as_i64);
+    let items = json.as_array().into_iter().flatten();
+    let fields = json
+        .as_object()
+        .into_iter()
+        .flat_map(|fields| fields.values());
+    let inner: Vec<Option<i64>> = items.chain(fields).map(held).collect();
+    inner
+        .into_iter()
+        .chain([own])
+        .flatten()
+        .reduce(|sum, more| sum + more)
+}
+
+fn audit(options: &ServiceOptions) -> Report {
+    let naming = options.naming();
+    let commands = naming.topic("concert.commands");
+    let committed = topics::committed(
+        &options.bootstrap_servers,
+        &options.application,
+        &commands,
+        PARTITIONS,
+    );
+    let stores = Database::open(options.stores(), &DatabaseOptions::default());
+    stagedoor_audit::run(&Sources {
+        log: &options.log(),
+        topology: &stagedoor_processors::topology().expect("the topology is one"),
+        naming: &naming,
+        secret: &options.secret(),
+        max_record_bytes: 1_000_000,
+        stores: &stores.expect("the stores can be opened"),
+        committed: &committed.expect("the group's offsets"),
+        most_late_ms: Some(MOST_LATE_MS),
+    })
+    .expect("everything can be read")
+}
+
+/// C2: what was answered with 2xx is in the committed log.
+fn not_in_the_log(options: &ServiceOptions, crowd: &Crowd) -> Vec<String> {
+    let mut effects = BTreeSet::new();
+    let topic = options.naming().topic("results");
+    topics::read(&options.log(), &topic, PARTITIONS, &mut |record| {
+        let result: Result<CommandResult, _> =
+            stagedoor_avro::decode(record.value.unwrap_or_default());
+        let Ok(result) = result else { return };
+        if let (None, Some(view)) = (result.rejection, result.reservation) {
+            let is_hold = view.state == ReservationState::Pending;
+            effects.insert((
+                result.concert,
+                result.user,
+                result.command_id,
+                view.id,
+                is_hold,
+            ));
+        }
+    })
+    .expect("the results can be read");
+    let acknowledged = crowd.acknowledged.lock().expect("no fan panicked");
+    let missing = acknowledged.iter().filter(|done| {
+        let (concert, user, key) = (
+            done.concert.clone(),
+            done.user.clone(),
+            done.key().to_owned(),
+        );
+        !effects.contains(&(concert, user, key, done.reservation(), done.is_hold()))
+    });
+    missing
+        .map(|done| format!("acknowledged and not in the log: {done:?}"))
+        .collect()
+}
+
+fn dead_letters(options: &ServiceOptions) -> usize {
+    let mut letters = 0;
+    let topic = options.naming().dead_letters();
+    topics::read(&options.log(), &topic, PARTITIONS, &mut |_| letters += 1)
+        .expect("the dead letters can be read");
+    letters
+}

@@ -1,0 +1,182 @@
+//! The end of a transaction that arrives late, inside of a later one, does nothing.
+//!
+//! librdkafka sends EndTxn again after a transport error and reports success; the first copy may
+//! still be on its way (KAFKA-17754). Each test runs an application behind a proxy that keeps that
+//! first copy and delivers it when a later transaction has written its answers but not yet its
+//! input offsets.
+
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use stagedoor_tests::app::audit::{Audit, committed};
+use stagedoor_tests::app::commands::{CONCERT, concert, hold};
+use stagedoor_tests::app::{App, Site};
+use stagedoor_tests::kafka::{Broker, BrokerOptions};
+use stagedoor_tests::proxy::{Mischief, Proxy, Watch};
+use stagedoor_tests::wait;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// What the tests say where half a transaction is committed.
+const TORN: &str = "a late end has committed the half of a transaction";
+
+/// One broker behind one proxy for all tests of this process.
+fn proxied() -> &'static (Broker, Proxy) {
+    static PROXIED: OnceLock<(Broker, Proxy)> = OnceLock::new();
+    PROXIED.get_or_init(|| {
+        let proxy = Proxy::listen();
+        let options = BrokerOptions {
+            advertise: vec![proxy.port()],
+            ..BrokerOptions::default()
+        };
+        let broker = Broker::own(&options).expect("Kafka starts");
+        proxy.connect(broker.bootstrap_servers());
+        (broker, proxy)
+    })
+}
+
+#[test]
+fn an_end_held_until_the_client_has_given_up_does_nothing() {
+    let run = Run::begin();
+    let before = run.watch.initialised();
+    let retried = run.lose_an_end(Mischief::Silence);
+    assert!(
+        retried >= Duration::from_millis(500),
+        "the client waited: {retried:?}"
+    );
+    run.late_end_arrives();
+    assert!(
+        run.watch.initialised() > before,
+        "the producer was replaced"
+    );
+    run.ends_well();
+}
+
+#[test]
+fn an_end_cut_off_from_a_client_that_retries_at_once_does_nothing() {
+    let run = Run::begin();
+    let before = run.watch.initialised();
+    let retried = run.lose_an_end(Mischief::Cut);
+    // So short that its duration tells nothing: only a line of the client's log does.
+    assert!(
+        retried < Duration::from_millis(250),
+        "the client retries at once: {retried:?}"
+    );
+    run.late_end_arrives();
+    assert!(
+        run.watch.initialised() > before,
+        "the producer was replaced"
+    );
+    run.ends_well();
+}
+
+#[test]
+fn an_end_whose_answer_was_cut_off_counts_once() {
+    let run = Run::begin();
+    run.lose_an_end(Mischief::CutAfterwards);
+    run.late_end_arrives();
+    run.ends_well();
+}
+
+#[test]
+fn without_the_guard_each_of_these_tests_fails() {
+    for test in [
+        "an_end_held_until_the_client_has_given_up_does_nothing",
+        "an_end_cut_off_from_a_client_that_retries_at_once_does_nothing",
+        "an_end_whose_answer_was_cut_off_counts_once",
+    ] {
+        let output = Command::new(std::env::current_exe().expect("this program has a path"))
+            .args(["--exact", test, "--nocapture"])
+            .env("STAGEDOOR_SWITCH_OFF", "late-endtxn-guard")
+            .output()
+            .expect("this program runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains(TORN),
+            "{test} has teeth:\n{said}"
+        );
+    }
+}
+
+/// An application behind the proxy, with a concert and one hold in it.
+struct Run {
+    site: Site,
+    app: App,
+    watch: Watch,
+}
+
+impl Run {
+    fn begin() -> Self {
+        let (_, proxy) = proxied();
+        let mut site = Site::new(&format!("127.0.0.1:{}", proxy.port()));
+        // How long an answer may take before it is asked for again.
+        site.options
+            .raw
+            .insert("socket.timeout.ms".to_owned(), "1000".to_owned());
+        let transactional_id = format!("{}-{}-0", site.options.application, site.options.instance);
+        let watch = proxy.watch(&transactional_id);
+        let app = App::start(&site.options).expect("it runs");
+        let run = Self { site, app, watch };
+        run.site.send(CONCERT, &concert());
+        let offset = run.site.send(CONCERT, &hold(0));
+        assert_eq!(run.site.answer(offset, SOON).rejection, None);
+        run
+    }
+
+    /// Commits a hold whose end runs into `mischief`. Returns after how long it was sent again.
+    fn lose_an_end(&self, mischief: Mischief) -> Duration {
+        self.watch.plan(mischief);
+        let offset = self.site.send(CONCERT, &hold(1));
+        let retried = self.watch.retried(SOON).expect("the end is sent again");
+        assert_eq!(
+            self.site.answer(offset, SOON).rejection,
+            None,
+            "the commit is in"
+        );
+        retried
+    }
+
+    /// The first copy arrives while the next transaction has answers but no input offsets yet.
+    fn late_end_arrives(&self) {
+        let results = self.site.topic("results");
+        self.watch.close_gate();
+        let (_, before) = self.site.watermarks(&results);
+        let offset = self.site.send(CONCERT, &hold(2));
+        assert!(
+            self.watch.at_gate(SOON),
+            "a transaction with answers is open"
+        );
+        let written = || self.site.watermarks(&results).1 > before;
+        assert!(wait::until(SOON, written), "its answer is written");
+        let code = self.watch.deliver().expect("the broker answers");
+        // The broker writes the markers of an end that it accepts a moment after its answer.
+        let torn = || {
+            let answered = self.site.results().contains_key(&offset);
+            answered && committed(&self.site, 0).is_none_or(|next| next <= offset)
+        };
+        let torn = wait::until(Duration::from_secs(1), torn);
+        self.watch.open_gate();
+        assert!(!torn, "{TORN} (code {code})");
+        assert_ne!(code, 0, "the broker refuses the late end");
+        assert_eq!(
+            self.site.answer(offset, SOON).rejection,
+            None,
+            "the next commit succeeds"
+        );
+    }
+
+    fn ends_well(self) {
+        let offset = self.site.send(CONCERT, &hold(3));
+        assert_eq!(
+            self.site.answer(offset, SOON).rejection,
+            None,
+            "later commits succeed"
+        );
+        self.app.close();
+        let audit = Audit::of(&self.site);
+        assert_eq!(audit.violations, Vec::<String>::new());
+        assert_eq!(audit.commands, 5);
+        assert!(audit.outputs > audit.commands, "results and events");
+    }
+}

@@ -1,0 +1,261 @@
+//! The commit: effects become real, first in one transaction on the log, then in the store.
+//!
+//! The order, and why it is that way round (a crash is a `kill -9` here):
+//!
+//! 1. Forwarded records, then changed rows, then the `position`, are produced in one transaction.
+//!    *Crash before or between*: the transaction stays open, the next owner's initialisation
+//!    aborts it, and nobody reading committed ever saw a part of it.
+//! 2. Input positions are added under the current group membership. *Not before the records*:
+//!    the two overlap anyway, and a broker that refuses a stale membership must have the last word.
+//! 3. The transaction is committed. Until that is acknowledged nothing is answered or readable.
+//!    *Crash during*: it is in or it is not; the restart reads the committed position back and the
+//!    changelog, which agree, since they were written by the same transaction.
+//! 4. The store takes the same rows, the checkpoint and the derived indexes in one batch. *Crash
+//!    before or during*: the store is at an older commit and the changelog brings it forward. *Not
+//!    the other way round*: a store ahead of the log would have to be wiped after every crash.
+//! 5. Only then are readers and waiters told. *Not before 4*: whoever was answered must be able to
+//!    read what it was told.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use stagedoor_state::ChangelogKind;
+
+use crate::error::TaskError;
+use crate::faults::crash_point;
+use crate::log::{Generation, LogError, Outgoing, Session};
+use crate::position::{CHECKPOINT_KEY, Checkpoint, POSITION_KEY, Position};
+use crate::task::Task;
+
+/// The one open or idle transaction of a stream thread.
+pub(crate) struct Transaction {
+    session: Box<dyn Session>,
+    transactional_id: String,
+    open: bool,
+}
+
+/// A row for the changelog: which one, key, and value or tombstone.
+pub(crate) type Row = (ChangelogKind, Vec<u8>, Option<Vec<u8>>);
+
+/// What happens to the tasks with this commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// They stay.
+    Kept,
+    /// This is their last commit here: the next owner need not fence this one.
+    HandedOver,
+}
+
+impl Transaction {
+    /// A session without an open transaction.
+    pub(crate) fn new(session: Box<dyn Session>, transactional_id: String) -> Self {
+        Self {
+            session,
+            transactional_id,
+            open: false,
+        }
+    }
+
+    /// Whether the session may serve another transaction.
+    pub(crate) fn reusable(&self) -> bool {
+        self.session.reusable()
+    }
+
+    /// Produces what a task has forwarded since `from`; acknowledgements travel meanwhile.
+    pub(crate) fn send_outputs(&mut self, task: &Task, from: usize) -> Result<(), LogError> {
+        if from == task.outputs.len() {
+            return Ok(());
+        }
+        self.begin()?;
+        for output in &task.outputs[from..] {
+            output.send(&mut |record| self.session.send(record))?;
+        }
+        Ok(())
+    }
+
+    /// Steps 1 to 3. `tasks` are all those of the thread; on success every one of them has moved
+    /// in the log and [`apply`] must follow.
+    pub(crate) fn commit(
+        &mut self,
+        tasks: &[&Task],
+        generation: &Generation,
+        ownership: Ownership,
+    ) -> Result<Vec<ChangelogEnd>, LogError> {
+        self.begin()?;
+        let moved = |task: &&&Task| task.must_write(ownership);
+        let mut ends = Vec::with_capacity(tasks.len());
+        for task in tasks.iter().filter(moved) {
+            ends.push(self.send_changelog(task, ownership)?);
+        }
+        crash_point("after-produce");
+        // Without anything to write, the positions alone prove the membership.
+        let all = ends.is_empty();
+        let positions: Vec<_> = tasks
+            .iter()
+            .filter(|task| all || moved(task))
+            .map(|task| (task.input.clone(), task.position))
+            .collect();
+        self.session.add_offsets(&positions, generation)?;
+        crash_point("after-offsets");
+        crash_point("during-commit");
+        let offsets = self.session.commit()?;
+        self.open = false;
+        crash_point("after-commit");
+        let mut offsets = offsets.into_iter();
+        for end in &mut ends {
+            end.learn(&mut offsets);
+        }
+        Ok(ends)
+    }
+
+    /// Writes rows in a transaction of their own, without a position: a part of a rebuild.
+    pub(crate) fn write_rows(&mut self, task: &Task, rows: &[Row]) -> Result<(), LogError> {
+        self.begin()?;
+        for (kind, key, value) in rows {
+            let topic = match kind {
+                ChangelogKind::Compacted => &task.wiring.changelog.name,
+                ChangelogKind::Window => &task.wiring.window_changelog.name,
+            };
+            self.session.send(Outgoing {
+                topic,
+                partition: task.id.partition,
+                key: Some(key),
+                value: value.as_deref(),
+                headers: &[],
+            })?;
+        }
+        self.session.commit()?;
+        self.open = false;
+        if !self.session.reusable() {
+            let text = "the end of a rebuild's transaction is suspicious; it is written again";
+            return Err(LogError::InDoubt(text.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        if !self.open {
+            crash_point("before-produce");
+            self.session.begin()?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    /// Changed rows, one record per key, then the position.
+    fn send_changelog(
+        &mut self,
+        task: &Task,
+        ownership: Ownership,
+    ) -> Result<ChangelogEnd, LogError> {
+        let wiring = &task.wiring;
+        let mut end = ChangelogEnd::default();
+        let record = |topic, key, value| Outgoing {
+            topic,
+            partition: task.id.partition,
+            key: Some(key),
+            value,
+            headers: &[],
+        };
+        for change in task.state.changes() {
+            match change.changelog {
+                ChangelogKind::Compacted => {
+                    self.session
+                        .send(record(&wiring.changelog.name, change.key, change.value))?;
+                }
+                ChangelogKind::Window => {
+                    let topic = &wiring.window_changelog.name;
+                    self.session
+                        .send_tracked(record(topic, change.key, change.value))?;
+                    end.windowed += 1;
+                }
+            }
+        }
+        let position = position_of(task, &self.transactional_id, ownership);
+        let mut value = Vec::with_capacity(96);
+        stagedoor_avro::encode(&position, &mut value)
+            .map_err(|error| LogError::Refused(format!("position: {error}")))?;
+        self.session
+            .send_tracked(record(&wiring.changelog.name, POSITION_KEY, Some(&value)))?;
+        Ok(end)
+    }
+}
+
+/// Where a task's changelogs ended with a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ChangelogEnd {
+    windowed: usize,
+    next_offset: Option<i64>,
+    next_window_offset: Option<i64>,
+}
+
+impl ChangelogEnd {
+    /// Takes this task's share of the tracked offsets: windowed rows, then the position.
+    fn learn(&mut self, offsets: &mut impl Iterator<Item = i64>) {
+        let windowed = offsets.by_ref().take(self.windowed).last();
+        self.next_window_offset = windowed.map(|offset| offset + 1);
+        self.next_offset = offsets.next().map(|offset| offset + 1);
+    }
+}
+
+/// Step 4 for one task: the store follows the log. Where the end of the changelog is not known,
+/// after a commit in doubt that turned out to be in, the checkpoint keeps the older one, and a
+/// restore reads a few records twice.
+pub(crate) fn apply(
+    task: &mut Task,
+    transactional_id: &str,
+    end: ChangelogEnd,
+) -> Result<(), TaskError> {
+    task.changelog_offset = end.next_offset.unwrap_or(task.changelog_offset);
+    task.window_changelog_offset = end
+        .next_window_offset
+        .unwrap_or(task.window_changelog_offset);
+    let checkpoint = encode_checkpoint(&checkpoint_of(task, transactional_id))?;
+    crash_point("during-store-batch");
+    task.state.commit(&[(CHECKPOINT_KEY, &checkpoint)])?;
+    task.committed = task.position;
+    task.committed_time_ms = task.stream_time_ms;
+    task.crash_guard.committed();
+    task.announced = true;
+    Ok(())
+}
+
+/// The bytes of a checkpoint.
+pub(crate) fn encode_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<u8>, TaskError> {
+    let mut bytes = Vec::with_capacity(160);
+    stagedoor_avro::encode(checkpoint, &mut bytes).map_err(|error| TaskError::Fatal {
+        reason: format!("checkpoint: {error}"),
+    })?;
+    Ok(bytes)
+}
+
+fn checkpoint_of(task: &Task, transactional_id: &str) -> Checkpoint {
+    Checkpoint {
+        position: position_of(task, transactional_id, Ownership::Kept),
+        changelog_offset: task.changelog_offset,
+        window_changelog_offset: task.window_changelog_offset,
+        changelog_topic_id: task.wiring.changelog.id.clone(),
+        window_changelog_topic_id: task.wiring.window_changelog.id.clone(),
+        fingerprint: task.wiring.fingerprint.clone(),
+        restoring: false,
+    }
+}
+
+fn position_of(task: &Task, transactional_id: &str, ownership: Ownership) -> Position {
+    Position {
+        next_offset: task.position.next_offset,
+        unit: i32::try_from(task.position.unit).unwrap_or(i32::MAX),
+        stream_time_ms: task.stream_time_ms,
+        transactional_id: transactional_id.to_owned(),
+        handed_over: ownership == Ownership::HandedOver,
+        source_topic_id: task.wiring.input.id.clone(),
+        committed_at_ms: wall_clock_ms(),
+    }
+}
+
+/// The wall clock, for what operators read and for scheduling; no rule ever sees it.
+pub(crate) fn wall_clock_ms() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

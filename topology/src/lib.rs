@@ -1,0 +1,58 @@
+//! The stream runtime: topology, tasks, commit, takeover, and the log they run on.
+//!
+//! Reading order: `topology` (what is run), `processor` (what a processor sees), `task` (one
+//! record's turn), `commit` (how effects become real), `takeover` (how a task changes hands),
+//! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on).
+
+mod board;
+mod commit;
+mod config;
+mod crash_loop;
+mod error;
+mod faults;
+mod global_table;
+mod instances;
+pub mod log;
+mod murmur2;
+mod output;
+mod part;
+mod position;
+mod processor;
+mod rebuild;
+mod record;
+mod secret;
+mod shared;
+mod stamp;
+mod stream_thread;
+mod streams;
+mod supervisor;
+mod takeover;
+mod task;
+#[cfg(test)]
+mod task_tests;
+mod tick;
+mod ticker;
+mod topics;
+mod topology;
+mod wiring;
+
+pub use board::{ReadError, TaskPhase, TaskStatus};
+pub use config::StreamsConfig;
+pub use error::{Failure, TaskError};
+pub use global_table::GlobalTableReader;
+pub use instances::Instance;
+pub use murmur2::partition_for;
+pub use output::Output;
+pub use position::{POSITION_KEY, Position, snapshot_position};
+pub use processor::{Context, Forwarded, Processor};
+pub use record::{Header, Headers, Message, NoHeaders, Record, Sink};
+pub use secret::{MAC_LENGTH, Secret};
+pub use shared::{CommitListener, Committed, NoListener};
+pub use stamp::{STAMP_HEADER, STAMP_LENGTH, Stamp};
+pub use streams::{INSTANCES_TABLE, StartError, Streams, StreamsState};
+pub use tick::Tick;
+pub use topics::{TopicNaming, check as check_topics, required as required_topics};
+pub use topology::{
+    Description, GlobalTable, Source, SubTopology, Topology, TopologyBuilder, TopologyError,
+};
+pub use wiring::TaskId;

@@ -1,0 +1,182 @@
+//! The transactional session on Kafka, and the guard against a late end of a transaction.
+//!
+//! librdkafka sends EndTxn again by itself after a transport error and then reports success. The
+//! first copy may still be on its way, and a broker that gets it later ends whatever transaction
+//! is open then (KAFKA-17754). So a producer is used again only if nothing suspicious happened
+//! from `begin` to the end of `commit`: no cut connection or timed-out request in its log, no call
+//! that returned anything but success, and an EndTxn of at most [`SUSPICIOUS_END`]. The producer
+//! that replaces it raises the epoch, and the late copy bounces.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::config::KafkaConfig;
+use super::errors;
+use super::native;
+use super::signals::{SessionContext, Signals, UNTRACKED};
+use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPartition};
+
+/// An EndTxn that takes longer may have been sent twice.
+const SUSPICIOUS_END: Duration = Duration::from_millis(250);
+
+/// A producer with a transactional id.
+pub(super) struct KafkaSession {
+    producer: ThreadedProducer<SessionContext>,
+    signals: Arc<Signals>,
+    timeout: Duration,
+    max_record_bytes: usize,
+    sent: u64,
+    suspicions_at_begin: u64,
+    reusable: bool,
+}
+
+impl KafkaSession {
+    /// Opens a session; fences the earlier ones of that id.
+    pub(super) fn open(config: &KafkaConfig, transactional_id: &str) -> Result<Self, LogError> {
+        let signals = Arc::new(Signals::default());
+        let context = SessionContext(Arc::clone(&signals));
+        let producer: ThreadedProducer<SessionContext> = config
+            .transactional(transactional_id)
+            .create_with_context(context)
+            .map_err(|error| errors::sort(&error))?;
+        producer
+            .init_transactions(config.request_timeout)
+            .map_err(|error| errors::sort(&error))?;
+        Ok(Self {
+            producer,
+            signals,
+            timeout: config.transaction_timeout,
+            max_record_bytes: config.max_record_bytes,
+            sent: 0,
+            suspicions_at_begin: 0,
+            reusable: true,
+        })
+    }
+
+    fn produce(&mut self, record: &Outgoing<'_>, opaque: usize) -> Result<(), LogError> {
+        let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        if size > self.max_record_bytes {
+            return Err(LogError::TooLarge {
+                size,
+                limit: self.max_record_bytes,
+            });
+        }
+        let mut outgoing: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(record.topic, opaque).partition(record.partition);
+        outgoing.key = record.key;
+        outgoing.payload = record.value;
+        outgoing.headers = headers(record);
+        loop {
+            match self.producer.send(outgoing) {
+                Ok(()) => break,
+                // The local queue is full: the acknowledgements that are on their way empty it.
+                Err((error, back)) if matches!(errors::sort(&error), LogError::Full) => {
+                    outgoing = back;
+                    self.producer.poll(Duration::from_millis(1));
+                }
+                Err((error, _)) => return Err(self.fail(errors::sort(&error))),
+            }
+        }
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn fail(&mut self, error: LogError) -> LogError {
+        self.reusable = false;
+        error
+    }
+
+    fn suspicious(&self) -> bool {
+        if crate::faults::switched_off("late-endtxn-guard") {
+            return false;
+        }
+        self.signals.suspicions() != self.suspicions_at_begin
+    }
+}
+
+/// The headers of a record in librdkafka's form; none costs nothing.
+pub(super) fn headers(record: &Outgoing<'_>) -> Option<OwnedHeaders> {
+    if record.headers.is_empty() {
+        return None;
+    }
+    let empty = OwnedHeaders::new_with_capacity(record.headers.len());
+    Some(record.headers.iter().fold(empty, |headers, header| {
+        headers.insert(KafkaHeader {
+            key: header.name,
+            value: Some(header.value),
+        })
+    }))
+}
+
+impl Session for KafkaSession {
+    fn begin(&mut self) -> Result<(), LogError> {
+        self.signals.begin();
+        self.sent = 0;
+        self.suspicions_at_begin = self.signals.suspicions();
+        self.producer
+            .begin_transaction()
+            .map_err(|error| self.fail(errors::sort(&error)))
+    }
+
+    fn send(&mut self, record: Outgoing<'_>) -> Result<(), LogError> {
+        self.produce(&record, UNTRACKED)
+    }
+
+    fn send_tracked(&mut self, record: Outgoing<'_>) -> Result<(), LogError> {
+        let opaque = self.signals.track();
+        self.produce(&record, opaque)
+    }
+
+    fn add_offsets(
+        &mut self,
+        positions: &[(TopicPartition, InputPosition)],
+        generation: &Generation,
+    ) -> Result<(), LogError> {
+        let Some(metadata) = generation.0.downcast_ref::<ConsumerGroupMetadata>() else {
+            return Err(LogError::Refused(
+                "the membership is of another log".to_owned(),
+            ));
+        };
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (partition, position) in positions {
+            let mut element = list.add_partition(&partition.topic, partition.partition);
+            element
+                .set_offset(Offset::Offset(position.next_offset))
+                .map_err(|error| errors::sort(&error))?;
+            if position.unit > 0 {
+                element.set_metadata(position.unit.to_string());
+            }
+        }
+        self.producer
+            .send_offsets_to_transaction(&list, metadata, self.timeout)
+            .map_err(|error| self.fail(errors::sort(&error)))
+    }
+
+    fn commit(&mut self) -> Result<Vec<i64>, LogError> {
+        let tracked = self
+            .signals
+            .wait(self.sent, self.timeout)
+            .map_err(|error| self.fail(error))?;
+        let started = Instant::now();
+        let result = native::commit_transaction(self.producer.client().native_ptr(), self.timeout);
+        // Log lines travel over the producer's queue: take those that are still on it.
+        self.producer.poll(Duration::ZERO);
+        if let Err(error) = result {
+            return Err(self.fail(errors::sort_commit(&error)));
+        }
+        let slow = started.elapsed() > SUSPICIOUS_END;
+        if self.suspicious() || (slow && !crate::faults::switched_off("late-endtxn-guard")) {
+            self.reusable = false;
+        }
+        Ok(tracked)
+    }
+
+    fn reusable(&self) -> bool {
+        self.reusable
+    }
+}

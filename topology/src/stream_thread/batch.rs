@@ -1,0 +1,183 @@
+//! One batch: records get their turns, effects are produced, the commit makes them real.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::{Active, StreamThread};
+use crate::commit::{self, Ownership, Transaction, wall_clock_ms};
+use crate::error::TaskError;
+use crate::log::Visit;
+use crate::shared::{Committed, Shared};
+use crate::takeover::RunError;
+use crate::task::{Task, Turn};
+use crate::tick::is_tick;
+use crate::wiring::TaskId;
+
+/// Longest wait for a record: assignment changes are looked at this often.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+
+/// Ownership is proven at least this often.
+const LEASE_INTERVAL: Duration = Duration::from_secs(1);
+
+impl StreamThread {
+    /// Takes what is ready and gives each record its turn.
+    pub(super) fn process_batch(&mut self) -> Result<(), RunError> {
+        let wait = self.wait();
+        let config = &self.shared.config;
+        let Some(transaction) = self.transaction.as_mut() else {
+            return Ok(());
+        };
+        let (active, wirings) = (&mut self.active, &self.shared.wirings);
+        let (mut taken, mut started) = (0_usize, None);
+        let (mut failing, mut failure) = (None, None);
+        let changes = self.member.poll(wait, &mut |record| {
+            let started = *started.get_or_insert_with(Instant::now);
+            let wiring = wirings
+                .iter()
+                .find(|wiring| *wiring.input.name == *record.topic);
+            let id = wiring.map(|wiring| TaskId {
+                sub_topology: wiring.index,
+                partition: record.partition,
+            });
+            let Some(active) = id.and_then(|id| active.get_mut(&id)) else {
+                return Visit::Taken;
+            };
+            match active.take(record, transaction) {
+                Ok(Turn::Paused) => Visit::Later,
+                Ok(Turn::Done) => {
+                    taken += 1;
+                    let full = taken >= config.max_batch_records
+                        || started.elapsed() >= config.commit_interval;
+                    if full { Visit::Enough } else { Visit::Taken }
+                }
+                Err(error) => {
+                    let corrupted = matches!(error, RunError::Task(TaskError::Corrupted { .. }));
+                    failing = id.filter(|_| corrupted);
+                    failure = Some(error);
+                    Visit::Enough
+                }
+            }
+        });
+        self.corrupted = failing;
+        metrics::counter!("stagedoor_stream_thread_process_total").increment(taken as u64);
+        self.changes.extend(changes?);
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// How long the thread may sleep.
+    fn wait(&self) -> Duration {
+        let paused = self.active.values().any(|active| active.task.moved());
+        if paused || self.busy_elsewhere() {
+            return Duration::ZERO;
+        }
+        let timers = self
+            .active
+            .values()
+            .filter_map(|active| active.ticker.wait());
+        timers.min().unwrap_or(IDLE_WAIT).min(IDLE_WAIT)
+    }
+
+    fn busy_elsewhere(&self) -> bool {
+        !self.arriving.is_empty() || !self.takeovers.is_empty() || !self.rebuilds.is_empty()
+    }
+
+    /// Commits what the batch moved; and now and then nothing, to prove that the tasks are ours.
+    pub(super) fn commit_if_due(&mut self) -> Result<(), RunError> {
+        let moved = self
+            .active
+            .values()
+            .any(|active| active.task.must_write(Ownership::Kept));
+        let lease_due = self.last_commit.elapsed() >= LEASE_INTERVAL && !self.active.is_empty();
+        if moved || lease_due {
+            self.commit(Ownership::Kept, |_| true)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        ownership: Ownership,
+        of: impl Fn(&Task) -> bool,
+    ) -> Result<(), RunError> {
+        let Some(transaction) = self.transaction.as_mut() else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        let generation = self.member.generation()?;
+        let chosen = self.active.values_mut().filter(|active| of(&active.task));
+        let mut chosen: Vec<&mut Active> = chosen.collect();
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let tasks: Vec<&Task> = chosen.iter().map(|active| &active.task).collect();
+        let ends = transaction.commit(&tasks, &generation, ownership)?;
+        let written = chosen
+            .iter_mut()
+            .filter(|active| active.task.must_write(ownership));
+        for (active, end) in written.zip(ends) {
+            commit::apply(&mut active.task, &self.transactional_id, end)?;
+            publish(&self.shared, active)?;
+        }
+        self.lease.confirm(begun);
+        self.last_commit = Instant::now();
+        metrics::counter!("stagedoor_stream_thread_commit_total").increment(1);
+        metrics::histogram!("stagedoor_stream_thread_commit_latency_seconds")
+            .record(begun.elapsed().as_secs_f64());
+        if !transaction.reusable() {
+            tracing::info!("the end of the transaction is suspicious; using a new producer");
+            self.transaction = None;
+        }
+        Ok(())
+    }
+
+    pub(super) fn tick(&mut self) -> Result<(), RunError> {
+        for active in self.active.values_mut() {
+            active.ticker.tick(&active.task, &*self.shared.appender)?;
+        }
+        Ok(())
+    }
+}
+
+impl Active {
+    /// Gives a record its turn and produces what it forwards.
+    fn take(
+        &mut self,
+        record: &crate::record::Record<'_>,
+        transaction: &mut Transaction,
+    ) -> Result<Turn, RunError> {
+        if record.value.is_some_and(is_tick) {
+            self.ticker.came_back(record.timestamp_ms);
+        }
+        let from = self.task.outputs.len();
+        let lag_ms = (wall_clock_ms() - record.timestamp_ms).max(0);
+        self.gauges.lag_ms.store(lag_ms, Ordering::Relaxed);
+        let turn = self.task.turn(record)?;
+        transaction.send_outputs(&self.task, from)?;
+        Ok(turn)
+    }
+}
+
+/// Tells readers and waiters what became real.
+pub(super) fn publish(shared: &Shared, active: &mut Active) -> Result<(), RunError> {
+    let task = &mut active.task;
+    let gauges = &active.gauges;
+    gauges
+        .position
+        .store(task.position.next_offset, Ordering::Relaxed);
+    gauges
+        .stream_time_ms
+        .store(task.stream_time_ms, Ordering::Relaxed);
+    gauges.lag_ms.store(0, Ordering::Relaxed);
+    gauges
+        .dead_letters
+        .store(task.dead_letters, Ordering::Relaxed);
+    shared.listener.committed(&Committed {
+        sub_topology: task.wiring.part.name,
+        partition: task.id.partition,
+        position: task.position.next_offset,
+        outputs: &task.outputs,
+    });
+    task.outputs.clear();
+    active.ticker.refresh(&active.task)?;
+    Ok(())
+}

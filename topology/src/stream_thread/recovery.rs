@@ -1,0 +1,99 @@
+//! After a failure: a new session, the committed positions, and the remedy that fits.
+
+use std::time::Duration;
+
+use super::StreamThread;
+use super::batch::publish;
+use crate::commit::{self, ChangelogEnd, Transaction};
+use crate::error::TaskError;
+use crate::log::LogError;
+use crate::takeover::RunError;
+use crate::wiring::TaskId;
+
+/// Pause after a failure of the log.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// Corrupted stores that a thread wipes before it asks for people.
+const WIPES: u32 = 3;
+
+impl StreamThread {
+    /// Opens a session if there is none. What the last one left is then settled by the committed
+    /// positions: they moved with the transaction, or they did not.
+    pub(super) fn ensure_transaction(&mut self) -> Result<(), RunError> {
+        if self.transaction.is_some() {
+            return Ok(());
+        }
+        let session = self.shared.log.session(&self.transactional_id)?;
+        let ids: Vec<TaskId> = self.active.keys().copied().collect();
+        for id in ids {
+            self.settle_doubt(id)?;
+        }
+        self.transaction = Some(Transaction::new(session, self.transactional_id.clone()));
+        Ok(())
+    }
+
+    fn settle_doubt(&mut self, id: TaskId) -> Result<(), RunError> {
+        let Some(active) = self.active.get_mut(&id) else {
+            return Ok(());
+        };
+        let task = &mut active.task;
+        let committed = self.member.committed(&task.input)?;
+        if committed == Some(task.position) {
+            if task.moved() {
+                tracing::info!(task = %id, "a commit in doubt is in");
+                commit::apply(task, &self.transactional_id, ChangelogEnd::default())?;
+                publish(&self.shared, active)?;
+            }
+            return Ok(());
+        }
+        if committed.is_none() || committed == Some(task.committed) {
+            task.roll_back();
+            let next = task.position.next_offset;
+            return Ok(self.member.start(&task.input, next)?);
+        }
+        tracing::warn!(task = %id, ?committed, "another owner has moved this task; taking it over");
+        self.retake(id)
+    }
+
+    /// Answers a failure by its remedy.
+    pub(super) fn recover(&mut self, error: RunError) {
+        match error {
+            RunError::Log(LogError::Refused(reason)) => self.shared.fail(reason),
+            RunError::Log(error @ LogError::OutOfRange(_)) => self.shared.fail(format!(
+                "{error}; the command topic lost records: restore it or the data directory"
+            )),
+            RunError::Log(error) => {
+                tracing::warn!(%error, "the log failed; a new producer will find out what is in");
+                self.transaction = None;
+                std::thread::sleep(BACKOFF);
+            }
+            RunError::Task(TaskError::Migrated) => self.transaction = None,
+            RunError::Task(TaskError::Corrupted { reason }) => self.wipe(&reason),
+            RunError::Task(other) => self.shared.fail(other.to_string()),
+        }
+    }
+
+    /// Wipes the store that turned out to be corrupted and restores it from its changelog; where
+    /// that does not help, the changelog itself or the program is wrong.
+    fn wipe(&mut self, reason: &str) {
+        self.transaction = None;
+        let found = self
+            .corrupted
+            .take()
+            .and_then(|id| Some((id, self.active.get_mut(&id)?)));
+        let Some((id, active)) = found.filter(|_| self.wipes < WIPES) else {
+            return self.shared.fail(format!(
+                "a store is corrupted: {reason}; remove the data directory and restart to restore"
+            ));
+        };
+        self.wipes += 1;
+        tracing::error!(task = %id, reason, "the store is corrupted; wiping and restoring");
+        active.task.roll_back();
+        let wiped = active.task.state.wipe().map_err(|error| error.to_string());
+        let retaken = wiped.and_then(|()| self.retake(id).map_err(|error| error.to_string()));
+        if let Err(error) = retaken {
+            self.shared
+                .fail(format!("a corrupted store cannot be wiped: {error}"));
+        }
+    }
+}
