@@ -167,7 +167,8 @@ fn a_task_handed_over_starts_elsewhere_at_once_and_without_fencing() {
     let (mut one, mut two) = pair(&site);
     // The second's joining may have cost the first a producer; an answer shows that it is over.
     let offset = site.send(CONCERT, &hold(498));
-    site.answer(offset, SOON);
+    let answer = site.answer(offset, SOON);
+    assert_eq!(answer.rejection, None, "both have settled");
     let before = watch.initialised();
     let closing = Instant::now();
     one.close();
