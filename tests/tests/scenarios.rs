@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stagedoor_tests::kafka::{Broker, BrokerOptions, Nodes, unique};
+use stagedoor_tests::kafka::{Broker, Nodes, unique};
 use stagedoor_tests::proxy::{Mischief, Proxy, Watch};
 use stagedoor_tests::wait;
 use stagedoor_topology::VirtualClock;
@@ -45,13 +45,7 @@ impl World {
     }
 
     fn real() -> Self {
-        let proxy = Proxy::listen();
-        let options = BrokerOptions {
-            advertise: vec![proxy.port()],
-            ..BrokerOptions::default()
-        };
-        let broker = Broker::own(&options).expect("Kafka starts");
-        proxy.connect(broker.bootstrap_servers());
+        let (broker, proxy) = Proxy::before_a_broker();
         let through = format!("127.0.0.1:{}", proxy.port());
         let log = Arc::new(KafkaLog::new(KafkaConfig::new(through, unique("scenario"))));
         Self::with_topic(log, Brokers::Real(broker, proxy))
