@@ -45,6 +45,7 @@ mod database;
 mod derived;
 mod digest;
 mod error;
+mod key_filter;
 mod keys;
 mod open_tasks;
 mod overlay;

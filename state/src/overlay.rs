@@ -21,6 +21,9 @@ pub(crate) struct Overlay {
     by_hash: HashTable<usize>,
     /// Slots by key: scans, and the order of a commit.
     by_key: BTreeMap<ShortKey, usize>,
+    /// The lowest key of each store that was written since the last commit, some undone again: a
+    /// scan that ends before it finds nothing here. What is due is asked for with every record.
+    lowest: Vec<(u8, ShortKey)>,
     hasher: DefaultHashBuilder,
     undo: Vec<Undo>,
     /// Where the buffer ended at the last savepoint: values behind it are not needed for undo.
@@ -51,6 +54,7 @@ pub(crate) enum Origin {
 
 #[derive(Clone, Copy)]
 struct Slot {
+    hash: u64,
     key: Span,
     state: SlotState,
 }
@@ -76,14 +80,25 @@ struct Undo {
 /// One write of the overlay; no value means deleted.
 pub(crate) struct OverlayRow<'a> {
     pub(crate) key: &'a [u8],
+    pub(crate) hash: u64,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) logged: bool,
 }
 
 impl Overlay {
+    /// The hash of a key, by which everything in memory finds it: a read takes it once.
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
     /// What was written under a key: nothing, a delete (inner none), or a value.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        let slot = self.find(self.hash(key), key)?;
+        self.get_hashed(self.hash(key), key)
+    }
+
+    /// As [`Overlay::get`], for who has the hash of the key already.
+    pub(crate) fn get_hashed(&self, hash: u64, key: &[u8]) -> Option<Option<&[u8]>> {
+        let slot = self.find(hash, key)?;
         Some(self.slots[slot].state.value.map(|span| self.at(span)))
     }
 
@@ -105,9 +120,20 @@ impl Overlay {
     ) -> impl Iterator<Item = OverlayRow<'a>> + use<'a> {
         // An inverted range is empty; the map would refuse it.
         let bounds = (Bound::Included(from), Bound::Excluded(until.max(from)));
-        self.by_key
-            .range::<[u8], _>(bounds)
+        let rows =
+            (!self.is_empty_between(from, until)).then(|| self.by_key.range::<[u8], _>(bounds));
+        rows.into_iter()
+            .flatten()
             .map(|(key, slot)| self.row(key.as_slice(), *slot))
+    }
+
+    /// Whether a range inside one store certainly has no writes.
+    fn is_empty_between(&self, from: &[u8], until: &[u8]) -> bool {
+        let Some(id) = from.first().filter(|id| until.first() == Some(id)) else {
+            return false;
+        };
+        let lowest = self.lowest.iter().find(|(known, _)| known == id);
+        lowest.is_none_or(|(_, lowest)| until <= lowest.as_slice())
     }
 
     /// All writes in key order.
@@ -117,8 +143,18 @@ impl Overlay {
             .map(|(key, slot)| self.row(key.as_slice(), *slot))
     }
 
+    /// Keys that a commit would store a value under, with their hashes, in no particular order.
+    pub(crate) fn stored_keys(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        let stored = self.slots.iter().filter(|slot| slot.state.value.is_some());
+        stored.map(|slot| (self.at(slot.key), slot.hash))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     pub(crate) fn savepoint(&mut self) -> Savepoint {
@@ -152,6 +188,7 @@ impl Overlay {
         self.slots.clear();
         self.by_hash.clear();
         self.by_key.clear();
+        self.lowest.clear();
         self.undo.clear();
         self.kept = 0;
         self.undoable = false;
@@ -189,19 +226,29 @@ impl Overlay {
         let span = self.append(key);
         let value = value.map(|value| self.append(value));
         self.slots.push(Slot {
+            hash,
             key: span,
             state: SlotState { value, logged },
         });
-        let (slots, bytes, hasher) = (&self.slots, &self.bytes, &self.hasher);
-        self.by_hash.insert_unique(hash, slot, |slot| {
-            let Span { start, end } = slots[*slot].key;
-            hasher.hash_one(&bytes[start..end])
-        });
+        let slots = &self.slots;
+        self.by_hash
+            .insert_unique(hash, slot, |slot| slots[*slot].hash);
         self.by_key.insert(key.into(), slot);
+        self.lower(key);
         self.remember(Undo {
             slot,
             previous: None,
         });
+    }
+
+    /// A key goes in: the lowest of its store may be this one.
+    fn lower(&mut self, key: &[u8]) {
+        let Some(id) = key.first() else { return };
+        match self.lowest.iter_mut().find(|(known, _)| known == id) {
+            Some((_, lowest)) if lowest.as_slice() <= key => {}
+            Some((_, lowest)) => *lowest = key.into(),
+            None => self.lowest.push((*id, key.into())),
+        }
     }
 
     fn remember(&mut self, undo: Undo) {
@@ -219,8 +266,8 @@ impl Overlay {
         let Some(slot) = self.slots.pop() else { return };
         let key = &self.bytes[slot.key.start..slot.key.end];
         self.by_key.remove(key);
-        let hash = self.hasher.hash_one(key);
-        if let Ok(entry) = self.by_hash.find_entry(hash, |index| *index == undo.slot) {
+        let is_it = |index: &usize| *index == undo.slot;
+        if let Ok(entry) = self.by_hash.find_entry(slot.hash, is_it) {
             entry.remove();
         }
     }
@@ -235,9 +282,11 @@ impl Overlay {
     }
 
     fn row<'a>(&'a self, key: &'a [u8], slot: usize) -> OverlayRow<'a> {
-        let SlotState { value, logged } = self.slots[slot].state;
+        let Slot { hash, state, .. } = self.slots[slot];
+        let SlotState { value, logged } = state;
         OverlayRow {
             key,
+            hash,
             value: value.map(|span| self.at(span)),
             logged,
         }
@@ -247,10 +296,6 @@ impl Overlay {
         self.by_hash
             .find(hash, |slot| self.at(self.slots[*slot].key) == key)
             .copied()
-    }
-
-    fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
     }
 
     fn at(&self, span: Span) -> &[u8] {
