@@ -63,7 +63,7 @@ pub use database::{Database, DatabaseOptions};
 pub use derived::Derived;
 pub use digest::Digest;
 pub use error::StateError;
-pub use keys::{Key, KeyReader, KeyWriter};
+pub use keys::{Key, KeyLike, KeyReader, KeyWriter};
 pub use overlay::Savepoint;
 pub use range::KeyRange;
 pub use read::{ReadState, TypedRead, VisitRow};
