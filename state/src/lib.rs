@@ -46,6 +46,7 @@ mod derived;
 mod digest;
 mod error;
 mod key_filter;
+mod key_order;
 mod keys;
 mod open_tasks;
 mod overlay;

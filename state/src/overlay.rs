@@ -3,13 +3,18 @@
 //!
 //! All bytes live in one buffer that only grows until the next commit. A rollback therefore
 //! needs no copies: it puts back where a value stood, and cuts the buffer off.
+//!
+//! Writes are put in order when a commit asks for it, all at once. Only the keys of a store that
+//! is scanned in between are kept in order from then on.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::key_order::sort_by_key;
 use crate::short_key::ShortKey;
 
 /// Ordered writes with an undo log.
@@ -19,8 +24,9 @@ pub(crate) struct Overlay {
     slots: Vec<Slot>,
     /// Slots by the hash of their key: reads and writes of single keys.
     by_hash: HashTable<usize>,
-    /// Slots by key: scans, and the order of a commit.
-    by_key: BTreeMap<ShortKey, usize>,
+    scanned: RefCell<Scanned>,
+    /// All slots in key order, if somebody has asked since the last key went in or out.
+    in_order: RefCell<Vec<usize>>,
     /// The lowest key of each store that was written since the last commit, some undone again: a
     /// scan that ends before it finds nothing here. What is due is asked for with every record.
     lowest: Vec<(u8, ShortKey)>,
@@ -32,6 +38,13 @@ pub(crate) struct Overlay {
     generation: u64,
     /// Whether a savepoint was taken since.
     undoable: bool,
+}
+
+/// Slots by key, of the stores that were scanned since the last commit.
+#[derive(Default)]
+struct Scanned {
+    stores: BTreeSet<u8>,
+    by_key: BTreeMap<ShortKey, usize>,
 }
 
 /// A point to roll back to. It ends with the next commit or discard.
@@ -116,15 +129,47 @@ impl Overlay {
     pub(crate) fn range<'a>(
         &'a self,
         from: &[u8],
-        until: &[u8],
+        until: &'a [u8],
     ) -> impl Iterator<Item = OverlayRow<'a>> + use<'a> {
-        // An inverted range is empty; the map would refuse it.
-        let bounds = (Bound::Included(from), Bound::Excluded(until.max(from)));
-        let rows =
-            (!self.is_empty_between(from, until)).then(|| self.by_key.range::<[u8], _>(bounds));
-        rows.into_iter()
-            .flatten()
-            .map(|(key, slot)| self.row(key.as_slice(), *slot))
+        let mut next = (!self.is_empty_between(from, until)).then(|| {
+            self.keep_in_order(from, until);
+            self.first_between(Bound::Included(from), until)
+        });
+        // Step by step, because a visitor may begin a scan of its own.
+        std::iter::from_fn(move || {
+            let slot = next.take().flatten()?;
+            let row = self.row(slot);
+            next = Some(self.first_between(Bound::Excluded(row.key), until));
+            Some(row)
+        })
+    }
+
+    /// The first slot of a range, whose stores are kept in order.
+    fn first_between(&self, from: Bound<&[u8]>, until: &[u8]) -> Option<usize> {
+        let scanned = self.scanned.borrow();
+        let mut rows = scanned.by_key.range::<[u8], _>((from, Bound::Unbounded));
+        let (key, slot) = rows.next()?;
+        (key.as_slice() < until).then_some(*slot)
+    }
+
+    /// The keys of these stores are in order from now on.
+    fn keep_in_order(&self, from: &[u8], until: &[u8]) {
+        let id = |key: &[u8]| key.first().copied().unwrap_or_default();
+        let mut scanned = self.scanned.borrow_mut();
+        let Scanned { stores, by_key } = &mut *scanned;
+        let new: BTreeSet<u8> = (id(from)..=id(until))
+            .filter(|id| !stores.contains(id))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        for (slot, Slot { key, .. }) in self.slots.iter().enumerate() {
+            let key = self.at(*key);
+            if new.contains(&id(key)) {
+                by_key.insert(key.into(), slot);
+            }
+        }
+        stores.extend(new);
     }
 
     /// Whether a range inside one store certainly has no writes.
@@ -138,15 +183,19 @@ impl Overlay {
 
     /// All writes in key order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = OverlayRow<'_>> {
-        self.by_key
-            .iter()
-            .map(|(key, slot)| self.row(key.as_slice(), *slot))
+        if self.in_order.borrow().len() != self.slots.len() {
+            let mut order = self.in_order.borrow_mut();
+            order.clear();
+            order.extend(0..self.slots.len());
+            sort_by_key(&mut order, |slot| self.at(self.slots[slot].key));
+        }
+        let order = self.in_order.borrow();
+        (0..order.len()).map(move |place| self.row(order[place]))
     }
 
-    /// Keys that a commit would store a value under, with their hashes, in no particular order.
-    pub(crate) fn stored_keys(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        let stored = self.slots.iter().filter(|slot| slot.state.value.is_some());
-        stored.map(|slot| (self.at(slot.key), slot.hash))
+    /// All writes in no particular order, which costs nothing.
+    pub(crate) fn rows_as_written(&self) -> impl Iterator<Item = OverlayRow<'_>> {
+        (0..self.slots.len()).map(|slot| self.row(slot))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -187,7 +236,8 @@ impl Overlay {
         self.bytes.clear();
         self.slots.clear();
         self.by_hash.clear();
-        self.by_key.clear();
+        *self.scanned.get_mut() = Scanned::default();
+        self.in_order.get_mut().clear();
         self.lowest.clear();
         self.undo.clear();
         self.kept = 0;
@@ -233,7 +283,11 @@ impl Overlay {
         let slots = &self.slots;
         self.by_hash
             .insert_unique(hash, slot, |slot| slots[*slot].hash);
-        self.by_key.insert(key.into(), slot);
+        self.in_order.get_mut().clear();
+        let Scanned { stores, by_key } = self.scanned.get_mut();
+        if key.first().is_some_and(|id| stores.contains(id)) {
+            by_key.insert(key.into(), slot);
+        }
         self.lower(key);
         self.remember(Undo {
             slot,
@@ -265,7 +319,8 @@ impl Overlay {
         // Slots are made in order, so the youngest one is the last.
         let Some(slot) = self.slots.pop() else { return };
         let key = &self.bytes[slot.key.start..slot.key.end];
-        self.by_key.remove(key);
+        self.in_order.get_mut().clear();
+        self.scanned.get_mut().by_key.remove(key);
         let is_it = |index: &usize| *index == undo.slot;
         if let Ok(entry) = self.by_hash.find_entry(slot.hash, is_it) {
             entry.remove();
@@ -281,11 +336,11 @@ impl Overlay {
         }
     }
 
-    fn row<'a>(&'a self, key: &'a [u8], slot: usize) -> OverlayRow<'a> {
-        let Slot { hash, state, .. } = self.slots[slot];
+    fn row(&self, slot: usize) -> OverlayRow<'_> {
+        let Slot { hash, key, state } = self.slots[slot];
         let SlotState { value, logged } = state;
         OverlayRow {
-            key,
+            key: self.at(key),
             hash,
             value: value.map(|span| self.at(span)),
             logged,

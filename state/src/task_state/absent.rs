@@ -66,16 +66,14 @@ impl Absent {
 
     /// These rows are about to be stored.
     pub(super) fn note(&mut self, stores: &StoreSet, rows: &Overlay) {
-        for (_, hash) in rows
-            .stored_keys()
-            .filter(|(key, _)| is_tracked(stores, key))
-        {
+        let stored = rows.rows_as_written().filter(|row| row.value.is_some());
+        for row in stored.filter(|row| is_tracked(stores, row.key)) {
             let filters = [
                 self.complete.as_mut(),
                 self.building.as_mut().map(|building| &mut building.filter),
             ];
             for filter in filters.into_iter().flatten() {
-                filter.insert(hash);
+                filter.insert(row.hash);
             }
         }
     }

@@ -75,7 +75,7 @@ impl TaskState {
     /// What is remembered of storage follows the batch that it has just taken.
     fn follow(&mut self) {
         let cache = self.cache.get_mut();
-        for row in self.overlay.rows() {
+        for row in self.overlay.rows_as_written() {
             let is_entry = self.stores.kind(row.key[0]) == Some(StoreKind::Entries);
             match row.value {
                 Some(_) if is_entry => self.floors.lower(row.key),
