@@ -197,3 +197,37 @@ impl Given {
         Output::read(self.stamp, place, self.channel, key, value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Story;
+
+    /// A seat that is held for a second, again and again, four times a minute.
+    fn history(days: i64) -> Story {
+        let mut story = Story::new();
+        for number in 0..days * 24 * 60 * 4 {
+            let (at_ms, name) = (number * 15_000, format!("r{number}"));
+            story = story.hold(at_ms, &name, "ann", &["A-1-1"]);
+            story = match number % 2 {
+                0 => story.release(at_ms + 1_000, &name),
+                _ => story.expire(at_ms + 10_000, &name),
+            };
+        }
+        story
+    }
+
+    fn kept_after(days: i64) -> usize {
+        let mut checkers = Checkers::new(None);
+        let report = history(days).walk(|lane, turn, report| checkers.judged(lane, turn, report));
+        assert!(report.violations.is_empty(), "{report}");
+        checkers.kept()
+    }
+
+    #[test]
+    fn what_checkers_keep_does_not_grow_with_the_history() {
+        let (two, five) = (kept_after(2), kept_after(5));
+        assert_eq!(two, five);
+        assert!(two > 5_000, "a day of it is kept: {two}");
+    }
+}
