@@ -2,12 +2,15 @@
 //!
 //! Reading order: `topology` (what is run), `processor` (what a processor sees), `task` (one
 //! record's turn), `commit` (how effects become real), `takeover` (how a task changes hands),
-//! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on).
+//! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on). To try a
+//! topology without brokers: `driver`.
 
 mod board;
+mod clock;
 mod commit;
 mod config;
 mod crash_loop;
+pub mod driver;
 mod error;
 mod faults;
 mod global_table;
@@ -37,6 +40,7 @@ mod topology;
 mod wiring;
 
 pub use board::{ReadError, TaskPhase, TaskStatus};
+pub use clock::{Clock, SystemClock, VirtualClock};
 pub use config::StreamsConfig;
 pub use error::{Failure, TaskError};
 pub use global_table::GlobalTableReader;

@@ -13,6 +13,7 @@ use crate::record::{Header, Record};
 
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod simulated;
 
 /// A partition of a topic, by full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

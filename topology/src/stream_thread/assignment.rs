@@ -1,5 +1,7 @@
 //! Tasks that come and go: assignment changes are answered, takeovers and rebuilds moved on.
 
+use std::sync::Arc;
+
 use super::{Active, StreamThread};
 use crate::commit::Ownership;
 use crate::log::{Assignment, LogError, TopicPartition};
@@ -200,7 +202,7 @@ impl StreamThread {
         let gauges = self.shared.board.running(task.id, task.reader());
         let mut active = Active {
             task,
-            ticker: Ticker::new(),
+            ticker: Ticker::new(Arc::clone(&self.shared.config.clock)),
             gauges,
         };
         active.ticker.refresh(&active.task)?;
