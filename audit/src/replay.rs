@@ -167,6 +167,14 @@ impl<'a> Replay<'a> {
         Ok(true)
     }
 
+    /// Half of what may be written is kept of a record.
+    fn letter(&self, record: &Record<'_>) -> Letter {
+        let limit = DEAD_LETTER_BYTES.min(self.rules.max_record_bytes / 2);
+        let kept = |bytes: &[u8], most: usize| bytes[..bytes.len().min(most)].to_vec();
+        let key = kept(record.key.unwrap_or_default(), limit / 2);
+        (key, kept(record.value.unwrap_or_default(), limit))
+    }
+
     fn pass_over(&mut self, timer: &[u8], letters: &mut Vec<Letter>) {
         self.failed_timers.insert(timer.to_vec());
         letters.push((timer.to_vec(), Vec::new()));
@@ -182,7 +190,7 @@ impl<'a> Replay<'a> {
             if kind_of(record, self.rules.secret) == InputKind::Tick {
                 return Ok(());
             }
-            self.finish_unit(record.offset, unit, vec![letter(record)]);
+            self.finish_unit(record.offset, unit, vec![self.letter(record)]);
             return Ok(());
         } else {
             self.guarded(|processor, context| processor.process(record, context))?
@@ -194,7 +202,8 @@ impl<'a> Replay<'a> {
             let _ = self.guarded(|processor, context| {
                 processor.answer_failure(record, &failure, context)
             })?;
-            letters.push(letter(record));
+            let letter = self.letter(record);
+            letters.push(letter);
         }
         self.finish_unit(record.offset, unit, letters);
         Ok(())
@@ -295,12 +304,6 @@ impl<'a> Replay<'a> {
         })?;
         Ok(due)
     }
-}
-
-fn letter(record: &Record<'_>) -> Letter {
-    let value = record.value.unwrap_or_default();
-    let kept = &value[..value.len().min(DEAD_LETTER_BYTES)];
-    (record.key.unwrap_or_default().to_vec(), kept.to_vec())
 }
 
 fn channel(topic: &str) -> Option<Channel> {

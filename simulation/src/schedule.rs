@@ -2,8 +2,10 @@
 //!
 //! Nothing here looks at the run, so that a step can be left out and the others stay the same.
 
+use stagedoor_topology::log::simulated::Call;
+
 use crate::random::Random;
-use crate::script::{Script, Size, Step};
+use crate::script::{Arm, Harm, Script, Size, Step};
 use crate::workload::Crowd;
 
 /// What an instance is doing, as far as the script says.
@@ -26,9 +28,15 @@ enum Fault {
     Cut,
     DeliverLate,
     Compact,
+    ForgetOffsets,
+    Sync,
+    Arm,
 }
 
-const FAULTS: [(usize, Fault); 8] = [
+const FAULTS: [(usize, Fault); 11] = [
+    (90, Fault::Arm),
+    (5, Fault::Sync),
+    (5, Fault::ForgetOffsets),
     (30, Fault::Crash),
     (6, Fault::PowerCut),
     (6, Fault::Wipe),
@@ -62,10 +70,6 @@ pub(crate) fn script(seed: u64) -> Script {
         threads: 1 + random.below(2),
         batch: random.weighted(&[(1, 1), (2, 5), (3, 100)]),
     };
-    let faults = match faulty {
-        true => random.weighted(&[(3, 0), (4, 100), (1, 400)]),
-        false => 0,
-    };
     let commands = 100 + random.below(900);
     let crowd = Crowd::new(&mut random);
     let mut scheduler = Scheduler {
@@ -85,7 +89,6 @@ pub(crate) fn script(seed: u64) -> Script {
     Script {
         seed,
         size,
-        faults,
         steps: scheduler.steps,
     }
 }
@@ -180,8 +183,14 @@ impl Scheduler {
         let (after, step) = match (fault, is) {
             (Fault::DeliverLate, _) => (is, Step::DeliverLate),
             (Fault::Compact, _) => (is, Step::Compact),
+            (Fault::ForgetOffsets, _) => (is, Step::ForgetOffsets),
             (Fault::Wipe, Is::Down) => (Is::Down, Step::Wipe(at)),
             (_, Is::Down) => return,
+            (Fault::Arm, _) => {
+                let arm = self.arm(at);
+                (is, Step::Arm(arm))
+            }
+            (Fault::Sync, _) => (is, Step::Sync(at)),
             (Fault::Crash | Fault::Wipe, _) => (Is::Down, Step::Crash(at)),
             (Fault::PowerCut, _) => (Is::Down, Step::PowerCut(at)),
             (Fault::Close, Is::Up) => (Is::Down, Step::Close(at)),
@@ -192,4 +201,57 @@ impl Scheduler {
         self.instances[at] = after;
         self.steps.push(step);
     }
+
+    fn arm(&mut self, instance: usize) -> Arm {
+        let random = &mut self.random;
+        let (call, skips) = random.weighted(&CALLS);
+        let harm = match call {
+            Call::Commit if random.in_a_thousand(600) => random.weighted(&ENDS),
+            Call::Append if random.in_a_thousand(600) => Harm::AppendDoubt,
+            _ => random.weighted(&HARMS),
+        };
+        let harm = match harm {
+            Harm::Stand(_) => Harm::Stand(random.weighted(&[(1, 300), (2, 4_000), (3, 9_000)])),
+            other => other,
+        };
+        let skip = u32::try_from(random.below(skips)).unwrap_or(0);
+        Arm {
+            instance,
+            call,
+            skip,
+            harm,
+        }
+    }
 }
+
+/// Calls at which something goes wrong, and how many of them may pass first.
+const CALLS: [(usize, (Call, usize)); 11] = [
+    (30, (Call::Commit, 3)),
+    (14, (Call::Store, 3)),
+    (12, (Call::Send, 20)),
+    (8, (Call::AddOffsets, 3)),
+    (6, (Call::Poll, 5)),
+    (6, (Call::Read, 6)),
+    (4, (Call::Session, 1)),
+    (4, (Call::Committed, 3)),
+    (4, (Call::Watermarks, 6)),
+    (3, (Call::Reader, 3)),
+    (6, (Call::Append, 2)),
+];
+
+/// Ways in which the end of a transaction goes wrong.
+const ENDS: [(usize, Harm); 5] = [
+    (2, Harm::AnswerLost),
+    (2, Harm::RequestLost),
+    (3, Harm::Held),
+    (3, Harm::Doubled),
+    (2, Harm::SlowMarkers),
+];
+
+/// What goes wrong at any call.
+const HARMS: [(usize, Harm); 4] = [
+    (3, Harm::CrashBefore),
+    (3, Harm::CrashAfter),
+    (3, Harm::Unavailable),
+    (3, Harm::Stand(0)),
+];

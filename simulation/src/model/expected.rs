@@ -5,6 +5,9 @@ use stagedoor_topology::{Record, partition_for};
 
 use super::Sender;
 
+/// Most bytes of a record that its dead letter keeps.
+const LETTER_BYTES: usize = 512 * 1024;
+
 /// A topic that tasks write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Channel {
@@ -104,12 +107,22 @@ impl Expected {
         }
     }
 
-    pub(super) fn dead_letter(code: &'static str, record: &Record<'_>) -> Self {
+    /// The record itself, of which at most half of what may be written is kept.
+    pub(super) fn dead_letter(
+        code: &'static str,
+        record: &Record<'_>,
+        max_record_bytes: usize,
+    ) -> Self {
+        let kept = |bytes: Option<&[u8]>, most: usize| {
+            let bytes = bytes.unwrap_or_default();
+            bytes[..bytes.len().min(most)].to_vec()
+        };
+        let most = (max_record_bytes / 2).min(LETTER_BYTES);
         Self {
             channel: Channel::DeadLetters,
             partition: Some(record.partition),
-            key: record.key.unwrap_or_default().to_vec(),
-            said: Said::Letter(code, record.value.unwrap_or_default().to_vec()),
+            key: kept(record.key, most / 2),
+            said: Said::Letter(code, kept(record.value, most)),
         }
     }
 

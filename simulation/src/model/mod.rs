@@ -153,7 +153,7 @@ impl Model {
         } else {
             match command_of(record) {
                 Some((concert, asked)) => self.command(record, &concert, asked),
-                None => vec![Expected::dead_letter("undecodable", record)],
+                None => vec![self.letter("undecodable", record)],
             }
         };
         for expected in &mut said {
@@ -162,12 +162,16 @@ impl Model {
         said
     }
 
+    fn letter(&self, code: &'static str, record: &Record<'_>) -> Expected {
+        Expected::dead_letter(code, record, self.facts.max_record_bytes)
+    }
+
     fn tick(&self, record: &Record<'_>) -> Vec<Expected> {
         let tick = stagedoor_avro::decode::<Tick>(record.value.unwrap_or_default());
         let genuine = tick.is_ok_and(|t| t.is_genuine(&self.facts.secret, &self.facts.input));
         match genuine {
             true => Vec::new(),
-            false => vec![Expected::dead_letter("forged_tick", record)],
+            false => vec![self.letter("forged_tick", record)],
         }
     }
 
@@ -278,7 +282,7 @@ impl Model {
         }
         self.concerts.remove(id);
         let mut instead = refused(id, sender, Refusal::code("internal"));
-        instead.push(Expected::dead_letter("oversize", record));
+        instead.push(self.letter("oversize", record));
         *self.answers.entry("oversize".to_owned()).or_default() += 1;
         instead
     }

@@ -6,20 +6,23 @@
 //! ```text
 //! seed 7
 //! size partitions 2 instances 2 threads 1 batch 100
-//! faults 0
+//! start 0
 //! org k1 c1 puts opens 0 closes 900000 limit 4 hold 10 A:3x5:100 GA:6:30
 //! turn 0.0 20
+//! arm 0 commit 0 answer-lost
 //! u1 k1 c1 holds A-1-1 A-1-2
 //! wait 10000
 //! crash 0
 //! ```
 
+mod arm;
 mod command;
 mod parse;
 mod plan;
 
 use std::fmt;
 
+pub(crate) use arm::{Arm, Harm};
 pub(crate) use command::{Ask, Command, Poison, encoded};
 pub(crate) use parse::parse;
 pub(crate) use plan::{Plan, Seating};
@@ -27,11 +30,9 @@ pub(crate) use plan::{Plan, Seating};
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// Decides everything that happens inside of the cluster.
+    /// The seed that it was made from.
     pub(crate) seed: u64,
     pub(crate) size: Size,
-    /// How often the cluster does each of its own faults, as a percentage of the usual rates.
-    pub(crate) faults: u32,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -61,7 +62,9 @@ pub(crate) enum Step {
     },
     /// `kill -9`.
     Crash(usize),
-    /// The machine of an instance loses power: its store falls back to an older point.
+    /// What its store has written is safe from a power cut from now on.
+    Sync(usize),
+    /// The machine of an instance loses power: its store falls back to what was safe.
     PowerCut(usize),
     /// Its disk is gone.
     Wipe(usize),
@@ -81,6 +84,10 @@ pub(crate) enum Step {
     DeliverLate,
     /// The brokers clean their compacted topics.
     Compact,
+    /// The brokers forget what the group has committed, if nobody has been in it for a while.
+    ForgetOffsets,
+    /// Something will go wrong inside of a call.
+    Arm(Arm),
 }
 
 impl fmt::Display for Step {
@@ -94,6 +101,7 @@ impl fmt::Display for Step {
                 most,
             } => write!(f, "turn {instance}.{thread} {most}"),
             Self::Crash(instance) => write!(f, "crash {instance}"),
+            Self::Sync(instance) => write!(f, "sync {instance}"),
             Self::PowerCut(instance) => write!(f, "power-cut {instance}"),
             Self::Wipe(instance) => write!(f, "wipe {instance}"),
             Self::Start(instance) => write!(f, "start {instance}"),
@@ -104,6 +112,8 @@ impl fmt::Display for Step {
             Self::Heal(instance) => write!(f, "heal {instance}"),
             Self::DeliverLate => f.write_str("deliver-late"),
             Self::Compact => f.write_str("compact"),
+            Self::ForgetOffsets => f.write_str("forget-offsets"),
+            Self::Arm(arm) => arm.fmt(f),
         }
     }
 }
@@ -121,7 +131,6 @@ impl fmt::Display for Script {
             f,
             "size partitions {partitions} instances {instances} threads {threads} batch {batch}"
         )?;
-        writeln!(f, "faults {}", self.faults)?;
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
 }
@@ -141,13 +150,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_script_is_said_with_its_line() {
-        let head = "seed 1\nsize partitions 1 instances 1 threads 1 batch 9\nfaults 0\n";
+        let head = "seed 1\nsize partitions 1 instances 1 threads 1 batch 9\n";
         for (line, complaint) in [
-            ("turn 0 1", "line 4: \"turn 0 1\": no thread"),
-            ("jump 3", "line 4: \"jump 3\": no step"),
-            ("wait long", "line 4: \"wait long\": \"long\" is no number"),
+            ("turn 0 1", "line 3: \"turn 0 1\": no thread"),
+            ("jump 3", "line 3: \"jump 3\": no step"),
+            ("wait long", "line 3: \"wait long\": \"long\" is no number"),
             ("u1 k1 c1 steals A-1-1", "no command"),
             ("turn 1.0 5", "there is no instance 1"),
+            ("arm 0 commit 0 explode", "\"explode\" is no harm"),
         ] {
             let error = parse(&format!("{head}{line}\n")).expect_err(line);
             assert!(error.contains(complaint), "{error}");

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Ask, Command, Plan, Poison, Script, Seating, Size, Step};
+use super::{Arm, Ask, Command, Plan, Poison, Script, Seating, Size, Step};
 
 /// Reads a script as it was printed.
 ///
@@ -17,7 +17,6 @@ pub(crate) fn parse(text: &str) -> Result<Script, String> {
             threads: 1,
             batch: 100,
         },
-        faults: 0,
         steps: Vec::new(),
     };
     for (number, line) in (1..).zip(text.lines()) {
@@ -34,7 +33,6 @@ fn read_line(line: &str, script: &mut Script) -> Result<(), String> {
     let mut words = Words(line.split_whitespace().collect());
     match words.first() {
         "seed" => script.seed = words.after_first()?,
-        "faults" => script.faults = words.after_first()?,
         "size" => {
             script.size = Size {
                 partitions: words.named("partitions")?,
@@ -57,7 +55,9 @@ fn exists(step: &Step, size: Size) -> Result<(), String> {
         Step::Turn {
             instance, thread, ..
         } => (*instance, *thread),
+        Step::Arm(arm) => (arm.instance, 0),
         Step::Crash(instance)
+        | Step::Sync(instance)
         | Step::PowerCut(instance)
         | Step::Wipe(instance)
         | Step::Start(instance)
@@ -66,7 +66,9 @@ fn exists(step: &Step, size: Size) -> Result<(), String> {
         | Step::Thaw(instance)
         | Step::Cut(instance)
         | Step::Heal(instance) => (*instance, 0),
-        Step::Send(_) | Step::Wait(_) | Step::DeliverLate | Step::Compact => (0, 0),
+        Step::Send(_) | Step::Wait(_) | Step::DeliverLate | Step::Compact | Step::ForgetOffsets => {
+            (0, 0)
+        }
     };
     if instance >= size.instances {
         return Err(format!("there is no instance {instance}"));
@@ -89,6 +91,7 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
             }
         }
         "crash" => Step::Crash(words.after_first()?),
+        "sync" => Step::Sync(words.after_first()?),
         "power-cut" => Step::PowerCut(words.after_first()?),
         "wipe" => Step::Wipe(words.after_first()?),
         "start" => Step::Start(words.after_first()?),
@@ -99,6 +102,8 @@ fn step(words: &mut Words<'_>) -> Result<Step, String> {
         "heal" => Step::Heal(words.after_first()?),
         "deliver-late" => Step::DeliverLate,
         "compact" => Step::Compact,
+        "forget-offsets" => Step::ForgetOffsets,
+        "arm" => Step::Arm(Arm::parse(&words.0[1..])?),
         _ if words.0.len() < 4 => return Err("no step".to_owned()),
         _ => Step::Send(command(words)?),
     })
