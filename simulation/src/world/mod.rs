@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use stagedoor_state::MemoryDatabase;
 use stagedoor_topology::log::simulated::{Armed, ClusterConfig, SimulatedCluster};
-use stagedoor_topology::log::{LogError, Outgoing, TopicPartition};
+use stagedoor_topology::log::{LogError, Outgoing};
 use stagedoor_topology::{Clock as _, Header, VirtualClock, partition_for};
 
 use crate::judge::{Judge, Violation};
@@ -247,11 +247,5 @@ impl World {
             .into_iter()
             .map(|owner| disk(owner).unwrap_or_default())
             .collect()
-    }
-
-    /// The partitions of the command topic.
-    pub(crate) fn inputs(&self) -> impl Iterator<Item = TopicPartition> {
-        let partitions = 0..self.site.config.naming.partitions;
-        partitions.map(|partition| TopicPartition::new(self.site.commands.as_str(), partition))
     }
 }
