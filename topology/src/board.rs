@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -112,20 +112,9 @@ fn millis(at: Duration) -> u64 {
 #[derive(Default)]
 pub(crate) struct Board {
     entries: RwLock<BTreeMap<TaskId, Entry>>,
-    joined: AtomicUsize,
 }
 
 impl Board {
-    /// A stream thread has got its share of the tasks, which may be none.
-    pub(crate) fn joined(&self) {
-        self.joined.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Stream threads that have got their share.
-    pub(crate) fn threads_joined(&self) -> usize {
-        self.joined.load(Ordering::SeqCst)
-    }
-
     /// A task is being taken over.
     pub(crate) fn restoring(&self, id: TaskId, sub_topology: &'static str, lease: &Arc<Lease>) {
         self.entries.write().insert(

@@ -49,7 +49,6 @@ pub(crate) struct StreamThread {
     rebuilds: VecDeque<Rebuild>,
     lease: Arc<Lease>,
     last_commit: Duration,
-    joined: bool,
     /// The task whose store was found corrupted.
     corrupted: Option<TaskId>,
     /// Stores wiped for that since the start.
@@ -84,7 +83,6 @@ impl StreamThread {
             takeovers: VecDeque::new(),
             rebuilds: VecDeque::new(),
             last_commit: config.clock.now(),
-            joined: false,
             corrupted: None,
             wipes: 0,
             shared,

@@ -33,7 +33,6 @@ impl StreamThread {
                 // An empty share is answered too: the group waits for it.
                 self.member.accept(&partitions)?;
                 self.arriving.extend(partitions);
-                self.join();
             }
             Assignment::Revoked(partitions) => {
                 tracing::info!(count = partitions.len(), "partitions revoked");
@@ -54,14 +53,6 @@ impl StreamThread {
             }
         }
         Ok(())
-    }
-
-    /// The group has given this thread its share, which may be nothing.
-    fn join(&mut self) {
-        if !self.joined {
-            self.joined = true;
-            self.shared.board.joined();
-        }
     }
 
     /// Closes the tasks of partitions that are not ours any more.
