@@ -23,14 +23,10 @@ pub(crate) fn audit(
     };
     let committed: BTreeMap<i32, InputPosition> = partitions.filter_map(position).collect();
     let report = stagedoor_audit::run(&Sources {
-        log: &*log,
-        topology: &site.topology,
-        naming: &site.config.naming,
-        secret: &site.config.secret,
         max_record_bytes: site.config.max_record_bytes,
-        stores,
-        committed: &committed,
-        most_late_ms: None,
+        stores: Some(stores),
+        committed: Some(&committed),
+        ..Sources::new(&*log, &site.topology, &site.config.naming, &site.config.secret)
     });
     let report = report.map_err(|error| Violation::new("audit", error.to_string()))?;
     match report.violations.first() {

@@ -1,33 +1,13 @@
 //! Stores: at a commit, after a crash, and at rest.
 
-use stagedoor_avro::AvroRecord;
 use stagedoor_state::{
     MemoryDatabase, ReadState, StateError, Storage, StorageProvider, StoreReader, TypedRead as _,
 };
-use stagedoor_topology::Position;
+use stagedoor_topology::Checkpoint;
 use stagedoor_topology::log::simulated::SimulatedCluster;
 
 use super::Violation;
 use super::lane::Lane;
-
-/// What a store says that it reflects: the runtime's own row, as far as it matters here.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-struct Checkpoint {
-    position: Position,
-    changelog_offset: i64,
-    window_changelog_offset: i64,
-    changelog_topic_id: String,
-    window_changelog_topic_id: String,
-    fingerprint: String,
-    /// A restore is under way: the rows are those of no position.
-    restoring: bool,
-}
-
-impl AvroRecord for Checkpoint {
-    const SCHEMA_ID: u32 = 4;
-    const NAME: &'static str = "stagedoor.topology.Checkpoint";
-}
 
 /// The checkpoint of a store; `None`: it was never served.
 fn checkpoint(state: &dyn ReadState) -> Result<Option<Checkpoint>, StateError> {
