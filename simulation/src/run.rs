@@ -74,6 +74,7 @@ fn play(script: &Script, world: &Arc<World>, played: &mut usize) {
         }
     }
     world.heal();
+    world.probe();
     world.converge();
     if is_broken(world) {
         return;

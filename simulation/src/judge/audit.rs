@@ -26,7 +26,12 @@ pub(crate) fn audit(
         max_record_bytes: site.config.max_record_bytes,
         stores: Some(stores),
         committed: Some(&committed),
-        ..Sources::new(&*log, &site.topology, &site.config.naming, &site.config.secret)
+        ..Sources::new(
+            &*log,
+            &site.topology,
+            &site.config.naming,
+            &site.config.secret,
+        )
     });
     let report = report.map_err(|error| Violation::new("audit", error.to_string()))?;
     match report.violations.first() {

@@ -90,14 +90,16 @@ impl Instance {
                 self.stopped(world, &reason);
                 false
             }
-            Stepped::Went => world.cluster.version() != before || self.is_restoring(),
+            Stepped::Went => world.cluster.version() != before || self.served().is_none(),
         }
     }
 
-    fn is_restoring(&self) -> bool {
+    /// How many tasks it serves; `None`: it is still on the way to some.
+    pub(super) fn served(&self) -> Option<usize> {
         let tasks = self.process.as_ref().map(|process| process.stepped.tasks());
         let tasks = tasks.unwrap_or_default();
-        tasks.iter().any(|task| task.phase != TaskPhase::Running)
+        let served = tasks.iter().all(|task| task.phase == TaskPhase::Running);
+        served.then_some(tasks.len())
     }
 
     fn count_faults(&self, world: &World) {

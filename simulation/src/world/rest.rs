@@ -1,6 +1,6 @@
 //! The second half of every run: faults end, everything converges within a bound, and is closed.
 
-use stagedoor_topology::log::Isolation;
+use stagedoor_topology::log::{Isolation, Outgoing};
 
 use super::World;
 use crate::judge::Violation;
@@ -24,6 +24,23 @@ impl World {
         self.judge.lock().note(|| "everything is mended".to_owned());
     }
 
+    /// One record more in every partition: only who owns it now can decide it.
+    pub(crate) fn probe(&self) {
+        for partition in 0..self.site.config.naming.partitions {
+            let probe = Outgoing {
+                topic: &self.site.commands,
+                partition,
+                key: None,
+                value: Some(b"probe"),
+                headers: &[],
+            };
+            if let Err(error) = self.cluster.append(probe) {
+                let violation = Violation::new("L1", error.to_string());
+                self.judge.lock().find(violation);
+            }
+        }
+    }
+
     /// Lets everybody work until every command is decided and no transaction is open.
     pub(crate) fn converge(&self) {
         for _ in 0..ROUNDS {
@@ -36,7 +53,8 @@ impl World {
             if self.judge.lock().violation.is_some() {
                 return;
             }
-            if self.judge.lock().is_all_decided() && self.open_transaction().is_none() {
+            let decided = self.judge.lock().is_all_decided();
+            if decided && self.open_transaction().is_none() {
                 return;
             }
         }
