@@ -217,6 +217,17 @@ impl SimulatedLog {
         self.client.arm(armed);
     }
 
+    /// What waits for its call does not happen any more.
+    pub fn disarm(&self) {
+        self.client.disarm();
+    }
+
+    /// What has gone wrong since the last question: at which call, and the name of the fault.
+    #[must_use]
+    pub fn take_fired(&self) -> Vec<(Call, String)> {
+        self.client.take_fired()
+    }
+
     /// The process is gone: nothing that it still does has an effect, and its open transactions
     /// stay open until somebody fences them or they time out.
     pub fn crash(&self) {
