@@ -5,6 +5,7 @@
 //! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on).
 
 mod board;
+mod clock;
 mod commit;
 mod config;
 mod crash_loop;
@@ -37,6 +38,7 @@ mod topology;
 mod wiring;
 
 pub use board::{ReadError, TaskPhase, TaskStatus};
+pub use clock::{Clock, SystemClock, VirtualClock};
 pub use config::StreamsConfig;
 pub use error::{Failure, TaskError};
 pub use global_table::GlobalTableReader;
