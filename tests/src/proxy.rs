@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::kafka::{Broker, BrokerOptions};
+
 const INIT_PRODUCER_ID: i16 = 22;
 const ADD_PARTITIONS_TO_TXN: i16 = 24;
 const END_TXN: i16 = 26;
@@ -96,6 +98,22 @@ impl Proxy {
             }
         });
         Self { port, shared }
+    }
+
+    /// A broker of one's own that all clients reach through a proxy.
+    ///
+    /// # Panics
+    /// If Kafka does not start.
+    #[must_use]
+    pub fn before_a_broker() -> (Broker, Self) {
+        let proxy = Self::listen();
+        let options = BrokerOptions {
+            advertise: vec![proxy.port()],
+            ..BrokerOptions::default()
+        };
+        let broker = Broker::own(&options).expect("Kafka starts");
+        proxy.connect(broker.bootstrap_servers());
+        (broker, proxy)
     }
 
     /// Names the broker's own address.

@@ -9,7 +9,7 @@ use stagedoor_tests::app::audit::{Audit, last_position};
 use stagedoor_tests::app::commands::{CONCERT, concert, hold};
 use stagedoor_tests::app::process::AppProcess;
 use stagedoor_tests::app::{App, Site, digest};
-use stagedoor_tests::kafka::{Broker, BrokerOptions};
+use stagedoor_tests::kafka::Broker;
 use stagedoor_tests::proxy::Proxy;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_streams-under-test");
@@ -20,16 +20,7 @@ const GONE: &str = "task 0_0 gone";
 /// One broker behind one proxy for all tests of this process.
 fn proxied() -> &'static (Broker, Proxy) {
     static PROXIED: OnceLock<(Broker, Proxy)> = OnceLock::new();
-    PROXIED.get_or_init(|| {
-        let proxy = Proxy::listen();
-        let options = BrokerOptions {
-            advertise: vec![proxy.port()],
-            ..BrokerOptions::default()
-        };
-        let broker = Broker::own(&options).expect("Kafka starts");
-        proxy.connect(broker.bootstrap_servers());
-        (broker, proxy)
-    })
+    PROXIED.get_or_init(Proxy::before_a_broker)
 }
 
 fn site() -> Site {
@@ -167,7 +158,8 @@ fn a_task_handed_over_starts_elsewhere_at_once_and_without_fencing() {
     let (mut one, mut two) = pair(&site);
     // The second's joining may have cost the first a producer; an answer shows that it is over.
     let offset = site.send(CONCERT, &hold(498));
-    site.answer(offset, SOON);
+    let answer = site.answer(offset, SOON);
+    assert_eq!(answer.rejection, None, "both have settled");
     let before = watch.initialised();
     let closing = Instant::now();
     one.close();

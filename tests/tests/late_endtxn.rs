@@ -12,7 +12,7 @@ use std::time::Duration;
 use stagedoor_tests::app::audit::{Audit, committed};
 use stagedoor_tests::app::commands::{CONCERT, concert, hold};
 use stagedoor_tests::app::{App, Site};
-use stagedoor_tests::kafka::{Broker, BrokerOptions};
+use stagedoor_tests::kafka::Broker;
 use stagedoor_tests::proxy::{Mischief, Proxy, Watch};
 use stagedoor_tests::wait;
 
@@ -24,16 +24,7 @@ const TORN: &str = "a late end has committed the half of a transaction";
 /// One broker behind one proxy for all tests of this process.
 fn proxied() -> &'static (Broker, Proxy) {
     static PROXIED: OnceLock<(Broker, Proxy)> = OnceLock::new();
-    PROXIED.get_or_init(|| {
-        let proxy = Proxy::listen();
-        let options = BrokerOptions {
-            advertise: vec![proxy.port()],
-            ..BrokerOptions::default()
-        };
-        let broker = Broker::own(&options).expect("Kafka starts");
-        proxy.connect(broker.bootstrap_servers());
-        (broker, proxy)
-    })
+    PROXIED.get_or_init(Proxy::before_a_broker)
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use stagedoor_state::StoreReader;
 
+use crate::clock::Clock;
 use crate::wiring::TaskId;
 
 /// Why a task cannot be read here.
@@ -75,57 +76,45 @@ struct Entry {
 /// Until when a stream thread may answer for its tasks: a commit under the current membership
 /// proves ownership as of its start.
 pub(crate) struct Lease {
-    epoch: Instant,
+    clock: Arc<dyn Clock>,
     length: Duration,
     confirmed_ms: AtomicU64,
 }
 
 impl Lease {
     /// A lease that is not confirmed yet.
-    pub(crate) fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration, clock: Arc<dyn Clock>) -> Self {
         Self {
-            epoch: Instant::now(),
+            clock,
             length,
             confirmed_ms: AtomicU64::new(0),
         }
     }
 
     /// Ownership was proven by something that began at `at`.
-    pub(crate) fn confirm(&self, at: Instant) {
-        self.confirmed_ms
-            .fetch_max(self.millis(at), Ordering::SeqCst);
+    pub(crate) fn confirm(&self, at: Duration) {
+        self.confirmed_ms.fetch_max(millis(at), Ordering::SeqCst);
     }
 
     fn holds(&self) -> bool {
         let confirmed = self.confirmed_ms.load(Ordering::SeqCst);
-        let age = self.millis(Instant::now()).saturating_sub(confirmed);
+        let age = millis(self.clock.now()).saturating_sub(confirmed);
         confirmed > 0 && u128::from(age) < self.length.as_millis()
     }
+}
 
-    fn millis(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch).as_millis();
-        u64::try_from(since).unwrap_or(u64::MAX).max(1)
-    }
+/// 0 stands for never.
+fn millis(at: Duration) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// The tasks of this process.
 #[derive(Default)]
 pub(crate) struct Board {
     entries: RwLock<BTreeMap<TaskId, Entry>>,
-    joined: AtomicUsize,
 }
 
 impl Board {
-    /// A stream thread has got its share of the tasks, which may be none.
-    pub(crate) fn joined(&self) {
-        self.joined.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Stream threads that have got their share.
-    pub(crate) fn threads_joined(&self) -> usize {
-        self.joined.load(Ordering::SeqCst)
-    }
-
     /// A task is being taken over.
     pub(crate) fn restoring(&self, id: TaskId, sub_topology: &'static str, lease: &Arc<Lease>) {
         self.entries.write().insert(

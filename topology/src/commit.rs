@@ -16,8 +16,6 @@
 //! 5. Only then are readers and waiters told. *Not before 4*: whoever was answered must be able to
 //!    read what it was told.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use stagedoor_state::ChangelogKind;
 
 use crate::error::TaskError;
@@ -200,11 +198,15 @@ impl ChangelogEnd {
 /// Step 4 for one task: the store follows the log. Where the end of the changelog is not known,
 /// after a commit in doubt that turned out to be in, the checkpoint keeps the older one, and a
 /// restore reads a few records twice.
+///
+/// # Errors
+/// A changelog that lost records under its owner, and a store that cannot be written.
 pub(crate) fn apply(
     task: &mut Task,
     transactional_id: &str,
     end: ChangelogEnd,
 ) -> Result<(), TaskError> {
+    refuse_lost_rows(task, end)?;
     task.changelog_offset = end.next_offset.unwrap_or(task.changelog_offset);
     task.window_changelog_offset = end
         .next_window_offset
@@ -217,6 +219,26 @@ pub(crate) fn apply(
     task.crash_guard.committed();
     task.announced = true;
     Ok(())
+}
+
+/// A changelog that ends below what this owner has written there was cut under it (an election of
+/// a leader that had not seen it all): the rows are still in the store, and nowhere else.
+fn refuse_lost_rows(task: &Task, end: ChangelogEnd) -> Result<(), TaskError> {
+    let Some(next) = end
+        .next_offset
+        .filter(|next| *next <= task.changelog_offset)
+    else {
+        return Ok(());
+    };
+    Err(TaskError::Fatal {
+        reason: format!(
+            "the changelog {} of task {} ended at {next} after a commit although it was at {} \
+             before: it lost records; rebuild the task with `stagedoor replay reset`",
+            task.wiring.changelog.partition(task.id.partition),
+            task.id,
+            task.changelog_offset
+        ),
+    })
 }
 
 /// The bytes of a checkpoint.
@@ -248,14 +270,6 @@ fn position_of(task: &Task, transactional_id: &str, ownership: Ownership) -> Pos
         transactional_id: transactional_id.to_owned(),
         handed_over: ownership == Ownership::HandedOver,
         source_topic_id: task.wiring.input.id.clone(),
-        committed_at_ms: wall_clock_ms(),
+        committed_at_ms: task.wiring.clock.wall_ms(),
     }
-}
-
-/// The wall clock, for what operators read and for scheduling; no rule ever sees it.
-pub(crate) fn wall_clock_ms() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,8 +1,10 @@
 //! Settings of the runtime. Nothing here ever reaches a rule.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::{Clock, SystemClock};
 use crate::secret::Secret;
 use crate::topics::TopicNaming;
 
@@ -34,6 +36,8 @@ pub struct StreamsConfig {
     pub windows: Duration,
     /// Key of the MAC on records that only the runtime may write.
     pub secret: Secret,
+    /// What schedules: the machine's clocks, or those of a simulation.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl StreamsConfig {
@@ -58,6 +62,7 @@ impl StreamsConfig {
             stall_timeout: Duration::from_secs(150),
             windows: Duration::from_secs(24 * 60 * 60),
             secret,
+            clock: Arc::new(SystemClock),
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Reading order: `topology` (what is run), `processor` (what a processor sees), `task` (one
 //! record's turn), `commit` (how effects become real), `takeover` (how a task changes hands),
-//! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on).
+//! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on). To try a
+//! topology without brokers: `driver`.
 
 mod board;
 mod clock;
 mod commit;
 mod config;
 mod crash_loop;
+pub mod driver;
 mod error;
 mod faults;
 mod global_table;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stagedoor_state::{StorageProvider, TaskState};
 
-use crate::commit::{encode_checkpoint, wall_clock_ms};
+use crate::commit::encode_checkpoint;
 use crate::crash_loop::CrashLoopGuard;
 use crate::error::TaskError;
 use crate::log::{InputPosition, TopicPartition};
@@ -87,7 +87,8 @@ impl Part {
                 part.refuse_other_origin(&checkpoint)?;
                 part.bulk = part.state.must_rebuild_indexes();
                 part.from_start = checkpoint.restoring;
-                let stale = wall_clock_ms() - checkpoint.position.committed_at_ms > STALE_MS;
+                let stale =
+                    part.wiring.clock.wall_ms() - checkpoint.position.committed_at_ms > STALE_MS;
                 if stale && !checkpoint.restoring {
                     tracing::info!(task = %id, "the store is older than tombstones live; restoring");
                     part.wipe()?;

@@ -48,6 +48,16 @@ impl Headers for [(String, Vec<u8>)] {
     }
 }
 
+impl Headers for Vec<(String, Vec<u8>)> {
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.as_slice().each(visit);
+    }
+
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        Headers::get(self.as_slice(), name)
+    }
+}
+
 /// No headers at all.
 #[derive(Debug, Clone, Copy)]
 pub struct NoHeaders;

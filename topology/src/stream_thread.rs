@@ -15,7 +15,7 @@ mod recovery;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::board::{Gauges, Lease};
 use crate::commit::{Ownership, Transaction};
@@ -48,8 +48,7 @@ pub(crate) struct StreamThread {
     takeovers: VecDeque<Takeover>,
     rebuilds: VecDeque<Rebuild>,
     lease: Arc<Lease>,
-    last_commit: Instant,
-    joined: bool,
+    last_commit: Duration,
     /// The task whose store was found corrupted.
     corrupted: Option<TaskId>,
     /// Stores wiped for that since the start.
@@ -74,7 +73,7 @@ impl StreamThread {
         let application = &config.naming.application_id;
         Ok(Self {
             transactional_id: format!("{application}-{}-{thread}", config.instance_id),
-            lease: Arc::new(Lease::new(config.lease)),
+            lease: Arc::new(Lease::new(config.lease, Arc::clone(&config.clock))),
             heartbeat,
             member,
             changes: VecDeque::new(),
@@ -83,8 +82,7 @@ impl StreamThread {
             arriving: Vec::new(),
             takeovers: VecDeque::new(),
             rebuilds: VecDeque::new(),
-            last_commit: Instant::now(),
-            joined: false,
+            last_commit: config.clock.now(),
             corrupted: None,
             wipes: 0,
             shared,
@@ -94,12 +92,17 @@ impl StreamThread {
     /// Runs until the application stops, then finishes, commits and leaves.
     pub(crate) fn run(mut self) {
         while !self.shared.stopping() {
-            self.heartbeat.beat();
-            if let Err(error) = self.cycle() {
-                self.recover(error);
-            }
+            self.step();
         }
         self.close();
+    }
+
+    /// One cycle, and the remedy where it fails.
+    pub(crate) fn step(&mut self) {
+        self.heartbeat.beat();
+        if let Err(error) = self.cycle() {
+            self.recover(error);
+        }
     }
 
     fn cycle(&mut self) -> Result<(), RunError> {
@@ -112,7 +115,7 @@ impl StreamThread {
     }
 
     /// Finishes what is open, says so in the log, and leaves the group.
-    fn close(mut self) {
+    pub(crate) fn close(mut self) {
         let failed = self.shared.failure.lock().is_some();
         if !failed
             && self.transaction.is_some()

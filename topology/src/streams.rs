@@ -161,8 +161,7 @@ impl Streams {
         let running = tasks.iter().all(|task| task.phase == TaskPhase::Running);
         let tables = self.tables.values().all(|table| table.is_caught_up());
         // An instance without tasks waits for its turn: it cannot answer for any.
-        let joined = self.board.threads_joined() >= self.config.stream_threads.max(1);
-        match running && tables && joined && !tasks.is_empty() {
+        match running && tables && !tasks.is_empty() {
             true => StreamsState::Running,
             false => StreamsState::Rebalancing,
         }

@@ -18,8 +18,8 @@ use crate::shared::{CommitListener, Heartbeat, Shared};
 use crate::stream_thread::StreamThread;
 use crate::streams::INSTANCES_TABLE;
 use crate::topics;
-use crate::topology::{SubTopology, Topology};
-use crate::wiring::{WiredTopic, Wiring};
+use crate::topology::Topology;
+use crate::wiring::{wire, wired};
 
 /// Exit code of a process that should be started again.
 const EXIT_TRY_AGAIN: i32 = 75;
@@ -103,31 +103,9 @@ impl Supervisor {
     }
 
     fn shared(&self, infos: &[TopicInfo]) -> Result<Shared, String> {
-        let find = |name: String| wired(infos, &name);
-        let naming = &self.config.naming;
-        let wire = |(index, part): (usize, &SubTopology)| -> Result<Arc<Wiring>, String> {
-            let sink = |topic: &'static str| Ok((topic, find(naming.topic(topic))?));
-            Ok(Arc::new(Wiring {
-                index,
-                fingerprint: part.fingerprint(),
-                input: find(naming.topic(part.source.topic))?,
-                changelog: find(naming.changelog(part.name))?,
-                window_changelog: find(naming.window_changelog(part.name))?,
-                dead_letters: find(naming.dead_letters())?,
-                sinks: part
-                    .sinks
-                    .iter()
-                    .map(|to| sink(to.topic))
-                    .collect::<Result<_, String>>()?,
-                secret: self.config.secret.clone(),
-                max_record_bytes: self.config.max_record_bytes,
-                part: part.clone(),
-            }))
-        };
-        let parts = self.topology.sub_topologies().iter().enumerate();
         Ok(Shared {
-            wirings: parts.map(wire).collect::<Result<_, _>>()?,
-            instances: find(naming.instances())?,
+            wirings: wire(&self.topology, &self.config, infos)?,
+            instances: wired(infos, &self.config.naming.instances())?,
             config: self.config.clone(),
             stores: Arc::clone(&self.stores),
             log: Arc::clone(&self.log),
@@ -199,17 +177,6 @@ impl Supervisor {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-fn wired(infos: &[TopicInfo], name: &str) -> Result<WiredTopic, String> {
-    let info = infos.iter().find(|info| info.name == name);
-    let info = info.ok_or_else(|| format!("the topic {name} is missing; create it and restart"))?;
-    let name = Arc::from(info.name.as_str());
-    Ok(WiredTopic {
-        name,
-        id: info.id.clone(),
-        partitions: info.partitions,
-    })
 }
 
 /// A named OS thread.

@@ -307,7 +307,7 @@ impl Takeover {
         while let Some((partition, target)) = self.targets.last() {
             let (_, stable) = self.reader.watermarks(partition)?;
             if stable < *target {
-                std::thread::sleep(Duration::from_millis(5));
+                self.wiring.clock.sleep(Duration::from_millis(5));
                 return Ok(false);
             }
             self.targets.pop();

@@ -109,13 +109,14 @@ fn topic(name: &str) -> WiredTopic {
     }
 }
 
-fn task() -> Task {
+/// The scripted processor with its stores and timers.
+pub(crate) fn scripted() -> SubTopology {
     let set = StoreSet::builder()
         .store(&ROWS)
         .index(&DEADLINES)
         .build()
         .expect("a store set");
-    let part = SubTopology {
+    SubTopology {
         name: "scripted",
         source: Source {
             name: "commands",
@@ -126,7 +127,11 @@ fn task() -> Task {
         stores: Arc::new(set),
         timers: Some(DEADLINES.id()),
         sinks: vec![OUT],
-    };
+    }
+}
+
+fn task() -> Task {
+    let part = scripted();
     let wiring = Wiring {
         index: 0,
         fingerprint: part.fingerprint(),
@@ -137,6 +142,7 @@ fn task() -> Task {
         sinks: [(OUT.topic, topic("out"))].into(),
         secret: Secret::new(*b"secret"),
         max_record_bytes: 1_000,
+        clock: Arc::new(crate::clock::SystemClock),
         part,
     };
     let wiring = Arc::new(wiring);

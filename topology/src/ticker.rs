@@ -1,8 +1,9 @@
 //! When a task's owner has to put time into the log.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::commit::wall_clock_ms;
+use crate::clock::Clock;
 use crate::error::TaskError;
 use crate::log::{Appender, Outgoing};
 use crate::task::Task;
@@ -14,14 +15,16 @@ const SPACING: Duration = Duration::from_millis(100);
 /// Watches the earliest deadline of one task.
 pub(crate) struct Ticker {
     deadline_ms: Option<i64>,
-    not_before: Instant,
+    not_before: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 impl Ticker {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             deadline_ms: None,
-            not_before: Instant::now(),
+            not_before: clock.now(),
+            clock,
         }
     }
 
@@ -40,13 +43,13 @@ impl Ticker {
         let early = u64::try_from(deadline_ms - timestamp_ms).unwrap_or(0);
         self.not_before = self
             .not_before
-            .max(Instant::now() + Duration::from_millis(early));
+            .max(self.clock.now() + Duration::from_millis(early));
     }
 
     /// How long nothing is due.
     pub(crate) fn wait(&self) -> Option<Duration> {
-        let until_due = u64::try_from(self.deadline_ms? - wall_clock_ms()).unwrap_or(0);
-        let until_allowed = self.not_before.saturating_duration_since(Instant::now());
+        let until_due = u64::try_from(self.deadline_ms? - self.clock.wall_ms()).unwrap_or(0);
+        let until_allowed = self.not_before.saturating_sub(self.clock.now());
         Some(Duration::from_millis(until_due).max(until_allowed))
     }
 
@@ -57,7 +60,7 @@ impl Ticker {
         if self.wait().is_none_or(|wait| !wait.is_zero()) {
             return Ok(());
         }
-        self.not_before = Instant::now() + SPACING;
+        self.not_before = self.clock.now() + SPACING;
         let tick = Tick::signed(&task.wiring.secret, &task.input, 0);
         let value = tick.encode().map_err(|error| TaskError::Fatal {
             reason: format!("tick: {error}"),

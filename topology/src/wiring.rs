@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::log::TopicPartition;
+use crate::clock::Clock;
+use crate::config::StreamsConfig;
+use crate::log::{TopicInfo, TopicPartition};
 use crate::secret::Secret;
-use crate::topology::SubTopology;
+use crate::topology::{SubTopology, Topology};
 
 /// A topic with its partition count.
 #[derive(Debug, Clone)]
@@ -47,6 +49,8 @@ pub(crate) struct Wiring {
     pub(crate) secret: Secret,
     /// Largest record that may be forwarded, in bytes.
     pub(crate) max_record_bytes: usize,
+    /// What schedules.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Wiring {
@@ -58,6 +62,58 @@ impl Wiring {
         }
         u64::from_be_bytes(first)
     }
+}
+
+/// Resolves every sub-topology against the topics that exist.
+pub(crate) fn wire(
+    topology: &Topology,
+    config: &StreamsConfig,
+    infos: &[TopicInfo],
+) -> Result<Vec<Arc<Wiring>>, String> {
+    let parts = topology.sub_topologies().iter().enumerate();
+    parts
+        .map(|(index, part)| wire_part(index, part, config, infos))
+        .collect()
+}
+
+fn wire_part(
+    index: usize,
+    part: &SubTopology,
+    config: &StreamsConfig,
+    infos: &[TopicInfo],
+) -> Result<Arc<Wiring>, String> {
+    let naming = &config.naming;
+    let find = |name: String| wired(infos, &name);
+    let sink = |topic: &'static str| Ok((topic, find(naming.topic(topic))?));
+    Ok(Arc::new(Wiring {
+        index,
+        fingerprint: part.fingerprint(),
+        input: find(naming.topic(part.source.topic))?,
+        changelog: find(naming.changelog(part.name))?,
+        window_changelog: find(naming.window_changelog(part.name))?,
+        dead_letters: find(naming.dead_letters())?,
+        sinks: part
+            .sinks
+            .iter()
+            .map(|to| sink(to.topic))
+            .collect::<Result<_, String>>()?,
+        secret: config.secret.clone(),
+        max_record_bytes: config.max_record_bytes,
+        clock: Arc::clone(&config.clock),
+        part: part.clone(),
+    }))
+}
+
+/// A topic by its full name.
+pub(crate) fn wired(infos: &[TopicInfo], name: &str) -> Result<WiredTopic, String> {
+    let info = infos.iter().find(|info| info.name == name);
+    let info = info.ok_or_else(|| format!("the topic {name} is missing; create it and restart"))?;
+    let name = Arc::from(info.name.as_str());
+    Ok(WiredTopic {
+        name,
+        id: info.id.clone(),
+        partitions: info.partitions,
+    })
 }
 
 /// Which task: sub-topology and partition, shown as Kafka Streams shows it (`0_3`).

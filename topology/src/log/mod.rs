@@ -15,6 +15,7 @@ use crate::record::{Header, Record};
 pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod simulated;
 
 /// A partition of a topic, by full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

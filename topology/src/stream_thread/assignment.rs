@@ -1,5 +1,7 @@
 //! Tasks that come and go: assignment changes are answered, takeovers and rebuilds moved on.
 
+use std::sync::Arc;
+
 use super::{Active, StreamThread};
 use crate::commit::Ownership;
 use crate::log::{Assignment, LogError, TopicPartition};
@@ -26,7 +28,6 @@ impl StreamThread {
                 // An empty share is answered too: the group waits for it.
                 self.member.accept(&partitions)?;
                 self.arriving.extend(partitions);
-                self.join();
             }
             Assignment::Revoked(partitions) => {
                 tracing::info!(count = partitions.len(), "partitions revoked");
@@ -47,14 +48,6 @@ impl StreamThread {
             }
         }
         Ok(())
-    }
-
-    /// The group has given this thread its share, which may be nothing.
-    fn join(&mut self) {
-        if !self.joined {
-            self.joined = true;
-            self.shared.board.joined();
-        }
     }
 
     /// Closes the tasks of partitions that are not ours any more.
@@ -200,7 +193,7 @@ impl StreamThread {
         let gauges = self.shared.board.running(task.id, task.reader());
         let mut active = Active {
             task,
-            ticker: Ticker::new(),
+            ticker: Ticker::new(Arc::clone(&self.shared.config.clock)),
             gauges,
         };
         active.ticker.refresh(&active.task)?;

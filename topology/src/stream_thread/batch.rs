@@ -1,10 +1,10 @@
 //! One batch: records get their turns, effects are produced, the commit makes them real.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Active, StreamThread};
-use crate::commit::{self, Ownership, Transaction, wall_clock_ms};
+use crate::commit::{self, Ownership, Transaction};
 use crate::error::TaskError;
 use crate::log::Visit;
 use crate::shared::{Committed, Shared};
@@ -24,6 +24,7 @@ impl StreamThread {
     pub(super) fn process_batch(&mut self) -> Result<(), RunError> {
         let wait = self.wait();
         let config = &self.shared.config;
+        let clock = &config.clock;
         let Some(transaction) = self.transaction.as_mut() else {
             return Ok(());
         };
@@ -31,7 +32,7 @@ impl StreamThread {
         let (mut taken, mut started) = (0_usize, None);
         let (mut failing, mut failure) = (None, None);
         let changes = self.member.poll(wait, &mut |record| {
-            let started = *started.get_or_insert_with(Instant::now);
+            let started = *started.get_or_insert_with(|| clock.now());
             let wiring = wirings
                 .iter()
                 .find(|wiring| *wiring.input.name == *record.topic);
@@ -47,7 +48,7 @@ impl StreamThread {
                 Ok(Turn::Done) => {
                     taken += 1;
                     let full = taken >= config.max_batch_records
-                        || started.elapsed() >= config.commit_interval;
+                        || clock.now().saturating_sub(started) >= config.commit_interval;
                     if full { Visit::Enough } else { Visit::Taken }
                 }
                 Err(error) => {
@@ -87,7 +88,7 @@ impl StreamThread {
             .active
             .values()
             .any(|active| active.task.must_write(Ownership::Kept));
-        let lease_due = self.last_commit.elapsed() >= LEASE_INTERVAL && !self.active.is_empty();
+        let lease_due = self.since(self.last_commit) >= LEASE_INTERVAL && !self.active.is_empty();
         if moved || lease_due {
             self.commit(Ownership::Kept, |_| true)?;
         }
@@ -102,7 +103,7 @@ impl StreamThread {
         let Some(transaction) = self.transaction.as_mut() else {
             return Ok(());
         };
-        let begun = Instant::now();
+        let begun = self.shared.config.clock.now();
         let generation = self.member.generation()?;
         let chosen = self.active.values_mut().filter(|active| of(&active.task));
         let mut chosen: Vec<&mut Active> = chosen.collect();
@@ -119,15 +120,19 @@ impl StreamThread {
             publish(&self.shared, active)?;
         }
         self.lease.confirm(begun);
-        self.last_commit = Instant::now();
+        self.last_commit = self.shared.config.clock.now();
         metrics::counter!("stagedoor_stream_thread_commit_total").increment(1);
         metrics::histogram!("stagedoor_stream_thread_commit_latency_seconds")
-            .record(begun.elapsed().as_secs_f64());
+            .record(self.last_commit.saturating_sub(begun).as_secs_f64());
         if !transaction.reusable() {
             tracing::info!("the end of the transaction is suspicious; using a new producer");
             self.transaction = None;
         }
         Ok(())
+    }
+
+    fn since(&self, moment: Duration) -> Duration {
+        self.shared.config.clock.now().saturating_sub(moment)
     }
 
     pub(super) fn tick(&mut self) -> Result<(), RunError> {
@@ -149,7 +154,7 @@ impl Active {
             self.ticker.came_back(record.timestamp_ms);
         }
         let from = self.task.outputs.len();
-        let lag_ms = (wall_clock_ms() - record.timestamp_ms).max(0);
+        let lag_ms = (self.task.wiring.clock.wall_ms() - record.timestamp_ms).max(0);
         self.gauges.lag_ms.store(lag_ms, Ordering::Relaxed);
         let turn = self.task.turn(record)?;
         transaction.send_outputs(&self.task, from)?;

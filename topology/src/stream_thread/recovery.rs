@@ -65,7 +65,7 @@ impl StreamThread {
             RunError::Log(error) => {
                 tracing::warn!(%error, "the log failed; a new producer will find out what is in");
                 self.transaction = None;
-                std::thread::sleep(BACKOFF);
+                self.shared.config.clock.sleep(BACKOFF);
             }
             RunError::Task(TaskError::Migrated) => self.transaction = None,
             RunError::Task(TaskError::Corrupted { reason }) => self.wipe(&reason),
