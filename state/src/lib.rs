@@ -60,7 +60,7 @@ mod store_set;
 mod task_state;
 
 #[cfg(feature = "rocksdb")]
-pub use database::{Database, DatabaseOptions};
+pub use database::{Database, DatabaseOptions, Keyspace, KeyspaceBatch};
 pub use derived::Derived;
 pub use digest::Digest;
 pub use error::StateError;
