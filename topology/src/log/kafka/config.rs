@@ -120,6 +120,10 @@ impl KafkaConfig {
         let timeout_ms = self.transaction_timeout.as_millis().to_string();
         let mut config = self.producer("producer");
         config
+            .set(
+                "linger.ms",
+                std::env::var("X_LINGER").unwrap_or("2".to_owned()),
+            )
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", &timeout_ms)
             .set("message.timeout.ms", &timeout_ms);

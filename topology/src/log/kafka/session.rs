@@ -25,6 +25,9 @@ use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPa
 /// An EndTxn that takes longer may have been sent twice.
 const SUSPICIOUS_END: Duration = Duration::from_millis(250);
 
+/// How long one call waits for acknowledgements, before failures are looked at.
+const FLUSH_SLICE: Duration = Duration::from_millis(100);
+
 /// A producer with a transactional id.
 pub(super) struct KafkaSession {
     /// Dropped first: the producer waits for its topics.
@@ -71,11 +74,15 @@ impl KafkaSession {
             });
         }
         while let Err(error) = self.queue(record, opaque) {
-            match errors::sort(&error) {
-                // The local queue is full: the acknowledgements that are on their way empty it.
-                LogError::Full => self.producer.poll(Duration::from_millis(1)),
-                error => return Err(self.fail(error)),
+            let error = errors::sort(&error);
+            if !matches!(error, LogError::Full) {
+                return Err(self.fail(error));
             }
+            // The local queue is full: what is sent and acknowledged empties it.
+            native::flush(
+                self.producer.client().native_ptr(),
+                Duration::from_millis(1),
+            );
         }
         self.sent += 1;
         Ok(())
@@ -169,12 +176,19 @@ impl Session for KafkaSession {
     }
 
     fn commit(&mut self) -> Result<Vec<i64>, LogError> {
+        let producer = self.producer.client().native_ptr();
+        let begun = Instant::now();
+        // In slices, because a record that has failed is told by the signals alone.
+        while self.signals.is_waited_for(self.sent) && begun.elapsed() < self.timeout {
+            native::flush(producer, FLUSH_SLICE);
+        }
+        let left = self.timeout.saturating_sub(begun.elapsed());
         let tracked = self
             .signals
-            .wait(self.sent, self.timeout)
+            .wait(self.sent, left)
             .map_err(|error| self.fail(error))?;
         let started = Instant::now();
-        let result = native::commit_transaction(self.producer.client().native_ptr(), self.timeout);
+        let result = native::commit_transaction(producer, self.timeout);
         // Log lines travel over the producer's queue: take those that are still on it.
         self.producer.poll(Duration::ZERO);
         if let Err(error) = result {

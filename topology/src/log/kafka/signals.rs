@@ -51,6 +51,12 @@ impl Signals {
         deliveries.tracked.len()
     }
 
+    /// Whether acknowledgements of `sent` records are outstanding and none has failed yet.
+    pub(super) fn is_waited_for(&self, sent: u64) -> bool {
+        let deliveries = self.deliveries.lock();
+        deliveries.done < sent && deliveries.failure.is_none()
+    }
+
     /// Waits until `sent` records are acknowledged. Returns the offsets of the tracked ones.
     pub(super) fn wait(&self, sent: u64, timeout: Duration) -> Result<Vec<i64>, LogError> {
         let deadline = Instant::now() + timeout;
