@@ -12,8 +12,9 @@ use stagedoor_topology::log::embedded::{EmbeddedConfig, EmbeddedLog};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
 use stagedoor_topology::log::{AppendDone, Appender, Log, LogError, Outgoing, TopicPartition};
 use stagedoor_topology::{
-    GlobalTableReader, Header, INSTANCES_TABLE, Instance, ReadError, Secret, StartError, Streams,
-    StreamsConfig, StreamsState, TaskId, TaskStatus, TopicNaming, partition_for,
+    GlobalTableReader, Header, INSTANCES_TABLE, Instance, ReadError, RebuildError, Secret,
+    StartError, Streams, StreamsConfig, StreamsState, TaskId, TaskStatus, TopicNaming,
+    partition_for,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -76,7 +77,7 @@ impl Runtime {
     ) -> Result<Self, RuntimeError> {
         let topology = stagedoor_processors::topology()?;
         // First of all, because its lock keeps a second process off the directory.
-        let stores = Database::open(settings.data.join("state"), &database_options(settings))?;
+        let stores = open_stores(settings, &settings.data)?;
         let instance_id = instance_id(settings)?;
         let log = open_log(settings, &stores)?;
         let mut config = streams_config(settings, instance_id.clone())?;
@@ -208,20 +209,57 @@ impl Runtime {
         self.streams.tasks()
     }
 
+    /// Asks for the rebuild of a task from the command log. Blocks while the log is asked.
+    pub(crate) fn rebuild(&self, task: TaskId) -> Result<(), RebuildError> {
+        self.streams.rebuild(task)
+    }
+
     /// Finishes, commits, leaves the group. Returns whether that was done in time. Blocks.
     pub(crate) fn close(&self, timeout: Duration) -> bool {
         self.streams.close(timeout)
     }
 }
 
+/// The log that the settings name: the one place that chooses it, for what runs and for what only
+/// reads. Nothing is asked of a Kafka yet.
 fn open_log(settings: &Settings, stores: &Database) -> Result<Arc<dyn Log>, RuntimeError> {
-    if settings.log == LogKind::Kafka {
-        return Ok(Arc::new(KafkaLog::new(kafka_config(settings)?)));
+    match settings.log {
+        LogKind::Kafka => kafka_log(settings),
+        LogKind::Embedded => embedded_log(settings, stores),
     }
+}
+
+/// The log on a Kafka. Nothing is asked of it yet.
+pub(crate) fn kafka_log(settings: &Settings) -> Result<Arc<dyn Log>, RuntimeError> {
+    Ok(Arc::new(KafkaLog::new(kafka_config(settings)?)))
+}
+
+/// The log in the database of the stores.
+pub(crate) fn embedded_log(
+    settings: &Settings,
+    stores: &Database,
+) -> Result<Arc<dyn Log>, RuntimeError> {
     let mut config = EmbeddedConfig::new(settings.application_id.as_str());
     config.durability = settings.log_sync.0;
     let log = EmbeddedLog::open(stores, config).map_err(StartError::from)?;
     Ok(Arc::new(log))
+}
+
+/// The stores of a data directory, which no other process may have open.
+pub(crate) fn open_stores(settings: &Settings, data: &Path) -> Result<Database, RuntimeError> {
+    Ok(Database::open(
+        data.join("state"),
+        &database_options(settings),
+    )?)
+}
+
+/// Names and partition counts of the topics.
+pub(crate) fn naming(settings: &Settings) -> TopicNaming {
+    TopicNaming {
+        application_id: settings.application_id.clone(),
+        prefix: settings.topic_prefix.clone(),
+        partitions: settings.partitions,
+    }
 }
 
 fn database_options(settings: &Settings) -> DatabaseOptions {
@@ -257,11 +295,7 @@ fn kafka_config(settings: &Settings) -> Result<KafkaConfig, ConfigError> {
 }
 
 fn streams_config(settings: &Settings, instance_id: String) -> Result<StreamsConfig, ConfigError> {
-    let naming = TopicNaming {
-        application_id: settings.application_id.clone(),
-        prefix: settings.topic_prefix.clone(),
-        partitions: settings.partitions,
-    };
+    let naming = naming(settings);
     let secret = Secret::new(settings.application_secret()?);
     let mut config = StreamsConfig::new(naming, settings.data.clone(), instance_id, secret);
     config.stream_threads = settings.threads;

@@ -33,6 +33,13 @@ pub enum TaskPhase {
         /// Changelog records restored so far.
         restored: u64,
     },
+    /// Being computed anew from the command log.
+    Rebuilding {
+        /// Offset of the next input record of the replay.
+        replayed: i64,
+        /// Where it goes to.
+        until: i64,
+    },
     /// Serving.
     Running,
 }
@@ -46,6 +53,8 @@ pub struct TaskStatus {
     pub sub_topology: &'static str,
     /// What it does.
     pub phase: TaskPhase,
+    /// Somebody asked for its rebuild, which is not over yet. The instance is as ready as ever.
+    pub on_request: bool,
     /// Offset of the next input record, as of the last commit.
     pub position: i64,
     /// Stream time in milliseconds, as of the last commit.
@@ -112,6 +121,16 @@ fn millis(at: Duration) -> u64 {
 #[derive(Default)]
 pub(crate) struct Board {
     entries: RwLock<BTreeMap<TaskId, Entry>>,
+    rebuilds: RwLock<BTreeMap<TaskId, Asked>>,
+}
+
+/// What became of a rebuild that somebody asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Its stream thread has not seen it yet.
+    Waiting,
+    /// The task is on its way through the takeover.
+    UnderWay,
 }
 
 impl Board {
@@ -139,8 +158,55 @@ impl Board {
         }
     }
 
+    /// A rebuild got on.
+    pub(crate) fn rebuilding(&self, id: TaskId, replayed: i64, until: i64) {
+        if let Some(entry) = self.entries.write().get_mut(&id) {
+            entry.phase = TaskPhase::Rebuilding { replayed, until };
+        }
+    }
+
+    /// Asks for the rebuild of a task that serves. Its stream thread sees it before its next batch.
+    pub(crate) fn ask_rebuild(&self, id: TaskId) -> Result<(), ReadError> {
+        match self.entries.read().get(&id).map(|entry| entry.phase) {
+            None => Err(ReadError::NotOwner),
+            Some(TaskPhase::Running) => {
+                self.rebuilds.write().entry(id).or_insert(Asked::Waiting);
+                Ok(())
+            }
+            Some(TaskPhase::Restoring { .. } | TaskPhase::Rebuilding { .. }) => {
+                Err(ReadError::Moving)
+            }
+        }
+    }
+
+    /// The tasks of a thread whose rebuild begins now.
+    pub(crate) fn take_asked(&self, is_mine: impl Fn(&TaskId) -> bool) -> Vec<TaskId> {
+        if self.rebuilds.read().is_empty() {
+            return Vec::new();
+        }
+        let mut taken = Vec::new();
+        for (id, asked) in self.rebuilds.write().iter_mut() {
+            if *asked == Asked::Waiting && is_mine(id) {
+                *asked = Asked::UnderWay;
+                taken.push(*id);
+            }
+        }
+        taken
+    }
+
+    /// Whether the task is to be rebuilt whatever its changelog proves.
+    pub(crate) fn is_distrusted(&self, id: TaskId) -> bool {
+        self.rebuilds.read().get(&id) == Some(&Asked::UnderWay)
+    }
+
+    /// The task goes elsewhere, and what was asked of it here is void.
+    pub(crate) fn withdraw_rebuild(&self, id: TaskId) {
+        self.rebuilds.write().remove(&id);
+    }
+
     /// A task serves. Its gauges are returned for its thread.
     pub(crate) fn running(&self, id: TaskId, reader: StoreReader) -> Arc<Gauges> {
+        self.withdraw_rebuild(id);
         let mut entries = self.entries.write();
         match entries.get_mut(&id) {
             Some(entry) => {
@@ -172,10 +238,12 @@ impl Board {
     /// All tasks.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
         let entries = self.entries.read();
+        let rebuilds = self.rebuilds.read();
         let status = |(id, entry): (&TaskId, &Entry)| TaskStatus {
             id: *id,
             sub_topology: entry.sub_topology,
             phase: entry.phase,
+            on_request: rebuilds.contains_key(id),
             position: entry.gauges.position.load(Ordering::Relaxed),
             stream_time_ms: entry.gauges.stream_time_ms.load(Ordering::Relaxed),
             lag_ms: entry.gauges.lag_ms.load(Ordering::Relaxed),

@@ -53,7 +53,7 @@ pub use record::{Header, Headers, Message, NoHeaders, Record, Sink};
 pub use secret::{MAC_LENGTH, Secret};
 pub use shared::{CommitListener, Committed, NoListener};
 pub use stamp::{STAMP_HEADER, STAMP_LENGTH, Stamp};
-pub use streams::{INSTANCES_TABLE, StartError, Streams, StreamsState};
+pub use streams::{INSTANCES_TABLE, RebuildError, StartError, Streams, StreamsState};
 pub use tick::Tick;
 pub use topics::{TopicNaming, check as check_topics, required as required_topics};
 pub use topology::{

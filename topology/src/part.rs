@@ -29,6 +29,8 @@ pub(crate) struct Part {
     pub(crate) from_start: bool,
     /// The start of the changelog is gone although its rows were needed.
     pub(crate) cut: bool,
+    /// Somebody asked for its rebuild.
+    pub(crate) distrusted: bool,
     pub(crate) committed: Option<InputPosition>,
     pub(crate) restored: u64,
     /// An empty store takes rows as they come and builds its indexes once, at the end.
@@ -74,6 +76,7 @@ impl Part {
             torn: false,
             from_start: false,
             cut: false,
+            distrusted: false,
             committed: None,
             restored: 0,
             bulk: false,
@@ -182,7 +185,7 @@ impl Part {
             unit: 0,
         };
         match (&self.last, self.committed) {
-            _ if self.torn || self.cut => None,
+            _ if self.torn || self.cut || self.distrusted => None,
             (None, committed) if committed.is_none_or(|committed| committed <= fresh) => {
                 Some(Position {
                     next_offset: input_start,

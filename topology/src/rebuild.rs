@@ -87,6 +87,11 @@ impl Rebuild {
         })
     }
 
+    /// The next input record of the replay, and where it goes to.
+    pub(crate) fn progress(&self) -> (i64, i64) {
+        (self.task.position.next_offset, self.until.next_offset)
+    }
+
     /// Does a bounded piece of work. Returns whether the task may be served.
     pub(crate) fn step(&mut self, transaction: &mut Transaction) -> Result<bool, RunError> {
         match self.step {

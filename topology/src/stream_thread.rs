@@ -108,6 +108,7 @@ impl StreamThread {
     fn cycle(&mut self) -> Result<(), RunError> {
         self.ensure_transaction()?;
         self.rebalance()?;
+        self.begin_rebuilds()?;
         self.advance_takeovers()?;
         self.process_batch()?;
         self.commit_if_due()?;

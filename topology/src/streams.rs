@@ -13,7 +13,7 @@ use stagedoor_state::{StorageProvider, StoreReader};
 use crate::board::{Board, ReadError, TaskPhase, TaskStatus};
 use crate::config::StreamsConfig;
 use crate::global_table::GlobalTableReader;
-use crate::log::{Appender, Log, LogError, TopicInfo};
+use crate::log::{Appender, Isolation, Log, LogError, Pace, TopicInfo, TopicPartition};
 use crate::murmur2::partition_for;
 use crate::shared::CommitListener;
 use crate::supervisor::{Supervisor, spawn};
@@ -74,6 +74,22 @@ pub enum StartError {
     },
 }
 
+/// Why a task is not rebuilt.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// It is not served here at the moment.
+    #[error(transparent)]
+    Task(#[from] ReadError),
+    /// The command log cannot be asked for its start.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The records that a replay would begin with are gone.
+    #[error(
+        "{0} starts at {1}, so the task cannot be rebuilt; restore the topic from a backup first"
+    )]
+    Cut(TopicPartition, i64),
+}
+
 /// A stream application in this process.
 pub struct Streams {
     topology: Topology,
@@ -84,6 +100,7 @@ pub struct Streams {
     topics: Arc<RwLock<BTreeMap<String, TopicInfo>>>,
     tables: BTreeMap<&'static str, Arc<GlobalTableReader>>,
     appender: Arc<dyn Appender>,
+    log: Arc<dyn Log>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
     closed: Arc<AtomicBool>,
 }
@@ -120,6 +137,7 @@ impl Streams {
                 .collect(),
             supervisor: Mutex::new(None),
             closed: Arc::default(),
+            log: Arc::clone(&log),
             topology,
             config,
         };
@@ -158,7 +176,8 @@ impl Streams {
             return StreamsState::Created;
         }
         let tasks = self.board.statuses();
-        let running = tasks.iter().all(|task| task.phase == TaskPhase::Running);
+        let serves = |task: &TaskStatus| task.phase == TaskPhase::Running || task.on_request;
+        let running = tasks.iter().all(serves);
         let tables = self.tables.values().all(|table| table.is_caught_up());
         // An instance without tasks waits for its turn: it cannot answer for any.
         match running && tables && !tasks.is_empty() {
@@ -177,6 +196,25 @@ impl Streams {
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskStatus> {
         self.board.statuses()
+    }
+
+    /// Asks for the rebuild of a task from the command log. It stops, and no other; its stream
+    /// thread begins before its next batch, and [`TaskStatus`] says how far it is. What is asked
+    /// is forgotten if the task goes to another instance meanwhile. Blocks while the log is asked.
+    ///
+    /// # Errors
+    /// [`RebuildError`]; nothing was done then.
+    pub fn rebuild(&self, task: TaskId) -> Result<(), RebuildError> {
+        let parts = self.topology.sub_topologies();
+        let part = parts.get(task.sub_topology).ok_or(ReadError::NotOwner)?;
+        let topic = self.config.naming.topic(part.source.topic);
+        let input = TopicPartition::new(topic, task.partition);
+        let mut reader = self.log.reader(Isolation::ReadCommitted, Pace::CatchUp)?;
+        let (start, _) = reader.watermarks(&input)?;
+        if start > 0 {
+            return Err(RebuildError::Cut(input, start));
+        }
+        Ok(self.board.ask_rebuild(task)?)
     }
 
     /// Reads of a task's committed state.

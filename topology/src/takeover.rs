@@ -145,6 +145,13 @@ impl Takeover {
         self.wiring.index
     }
 
+    /// A task that is rebuilt whatever its changelog proves, because somebody asked for it.
+    pub(crate) fn distrust(&mut self, partition: i32) {
+        if let Some(part) = self.parts.get_mut(&partition) {
+            part.distrusted = true;
+        }
+    }
+
     /// Leaves out a partition that went elsewhere meanwhile.
     pub(crate) fn forget(&mut self, partition: i32) {
         self.parts.remove(&partition);
@@ -333,7 +340,7 @@ impl Takeover {
                     let last = part.last.as_ref().map(Position::input);
                     let until = part.committed.or(last).unwrap_or_default();
                     tracing::warn!(task = %part.id, ?until, last = ?part.last, torn = part.torn,
-                        cut = part.cut,
+                        cut = part.cut, asked = part.distrusted,
                         "the changelog does not prove the state; rebuilding from the command log");
                     Settled::Rebuild(Box::new(part), until)
                 }

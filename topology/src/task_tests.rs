@@ -24,7 +24,7 @@ const OUT: Sink = Sink {
     name: "out",
     topic: "out",
 };
-const ROWS: Store<String, Instance> = Store::new(1, "rows").derives(deadlines);
+pub(crate) const ROWS: Store<String, Instance> = Store::new(1, "rows").derives(deadlines);
 const DEADLINES: EntryIndex<(i64, String)> = EntryIndex::new(16, "deadlines");
 
 #[expect(clippy::ptr_arg, reason = "the key type of the store is String")]

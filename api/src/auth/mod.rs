@@ -6,7 +6,7 @@ mod principal;
 mod shared;
 
 pub(crate) use claims::{Claims, Role};
-pub(crate) use principal::{Organiser, Principal};
+pub(crate) use principal::{Admin, Organiser, Principal};
 pub(crate) use shared::SharedSecret;
 
 use jsonwebtoken::{Algorithm, Validation};

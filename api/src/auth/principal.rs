@@ -24,6 +24,10 @@ pub(crate) struct Principal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Organiser(pub(crate) Principal);
 
+/// A caller with the role of an admin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Admin(pub(crate) Principal);
+
 impl Principal {
     /// The caller that verified claims speak of.
     pub(crate) fn new(claims: Claims) -> Result<Self, Problem> {
@@ -75,6 +79,21 @@ where
                 Code::Forbidden,
                 "this takes the role organiser",
             ));
+        }
+        Ok(Self(principal))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin
+where
+    App: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let principal = Principal::from_request_parts(parts, state).await?;
+        if !principal.roles.contains(&Role::Admin) {
+            return Err(Problem::new(Code::Forbidden, "this takes the role admin"));
         }
         Ok(Self(principal))
     }

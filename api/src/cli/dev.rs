@@ -13,13 +13,16 @@ use super::options::ConfigArgs;
 use super::{crowd, demo, serve};
 use crate::app::App;
 use crate::auth::{Role, Verifier};
-use crate::config::Settings;
+use crate::config::{ConfigError, Layer, Settings};
 use crate::exit::Failure;
 use crate::service::{Service, fresh_name};
 use crate::telemetry::logs;
 
 /// Few, because every task costs a start some time; a real installation has 32.
 const PARTITIONS: &str = "8";
+
+/// File of the secret that tokens are signed with, in the data directory.
+const SECRET: &str = "dev-secret";
 
 /// How long printed tokens hold.
 const VALID: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -107,20 +110,28 @@ async fn open_doors(
 }
 
 fn settings(args: &DevArgs, data: &Path) -> Result<Settings, Failure> {
-    let secret = dev_secret(&data.join("dev-secret"));
-    let secret = secret.map_err(failed(&data.display().to_string()))?;
+    let secret = dev_secret(&data.join(SECRET));
+    secret.map_err(failed(&data.display().to_string()))?;
     let mut flags = args.config.layer()?;
     for (name, value) in [
         ("log", "embedded"),
-        ("data", &data.display().to_string()),
         ("host", "127.0.0.1"),
         ("port", &args.port),
-        ("partitions", PARTITIONS),
-        ("auth.secret", &secret),
     ] {
         flags.set_named(name, value)?;
     }
+    describe(data, &mut flags)?;
     Ok(args.config.resolve(&flags)?)
+}
+
+/// Adds what `dev` has settled for a data directory of its own, for everybody who looks at it.
+pub(super) fn describe(data: &Path, flags: &mut Layer) -> Result<(), ConfigError> {
+    flags.set_named("data", &data.display().to_string())?;
+    if let Ok(secret) = std::fs::read_to_string(data.join(SECRET)) {
+        flags.set_named("partitions", PARTITIONS)?;
+        flags.set_named("auth.secret", &secret)?;
+    }
+    Ok(())
 }
 
 /// A secret that is made once, so that tokens survive a restart as the data does.

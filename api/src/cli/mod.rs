@@ -1,9 +1,13 @@
 //! The command line.
 
+mod audit;
 mod crowd;
 mod demo;
 mod dev;
+mod history;
 mod options;
+mod progress;
+mod replay;
 mod serve;
 mod token;
 mod topology;
@@ -34,6 +38,10 @@ enum Command {
     Dev(dev::DevArgs),
     /// Run one instance on a Kafka; several instances form one application.
     Serve(Box<serve::ServeArgs>),
+    /// Prove from the topics alone that every promise held.
+    Audit(Box<audit::AuditArgs>),
+    /// Compute the state of tasks anew from the command log: to compare it, or to replace it.
+    Replay(replay::ReplayArgs),
     /// Print a token, and nothing else.
     Token(token::TokenArgs),
     /// Print the topology as Kafka Streams describes one.
@@ -50,6 +58,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Dev(args) => dev::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Topology(args) => topology::run(&args),
     };

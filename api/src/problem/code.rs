@@ -43,7 +43,7 @@ pub(crate) enum Code {
     ConcertDiffers,
     /// The concert was called off.
     ConcertCancelled,
-    /// The reservation's state does not allow it.
+    /// The state does not allow it.
     WrongState,
     /// The command reached the log too late and was refused for that.
     CommandExpired,

@@ -147,7 +147,7 @@ fn stores(app: &App) -> Option<Check> {
     let tasks = app.runtime().ok()?.tasks();
     let restoring = tasks
         .iter()
-        .filter(|task| task.phase != TaskPhase::Running)
+        .filter(|task| task.phase != TaskPhase::Running && !task.on_request)
         .count();
     let detail = format!(
         "{} of {} tasks restored",

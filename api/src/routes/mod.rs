@@ -1,5 +1,6 @@
 //! The routes, one file a group; documentation and router come from the same list.
 
+mod admin;
 mod commands;
 mod concerts;
 mod dev_tokens;
@@ -44,6 +45,8 @@ fn all(dev: bool) -> OpenApiRouter<App> {
         .routes(routes!(reservations::create))
         .routes(routes!(reservations::read, reservations::release))
         .routes(routes!(commands::status))
+        .routes(routes!(admin::tasks))
+        .routes(routes!(admin::rebuild))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -108,6 +108,14 @@ impl SteppedInstance {
         self.shared.board.statuses()
     }
 
+    /// Asks for the rebuild of a task.
+    ///
+    /// # Errors
+    /// [`ReadError`] where this instance does not serve it.
+    pub fn rebuild(&self, task: TaskId) -> Result<(), ReadError> {
+        self.shared.board.ask_rebuild(task)
+    }
+
     /// Reads of a task's committed state, as an owner answers them.
     ///
     /// # Errors

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stagedoor_state::{Digest, MemoryDatabase, StateError, StoreReader, TaskState};
+use stagedoor_state::{
+    Digest, MemoryDatabase, StateError, StorageProvider as _, StoreReader, TaskState,
+};
 
 use super::instance::{Stepped, SteppedInstance};
 use crate::board::TaskPhase;
@@ -179,8 +181,7 @@ impl TopologyTestDriver {
                     sub_topology,
                     partition,
                 };
-                let storage =
-                    stagedoor_state::StorageProvider::storage(&self.disk, &task.to_string())?;
+                let storage = self.disk.storage(&task.to_string())?;
                 let state = TaskState::new(storage, Arc::clone(&part.stores))?;
                 digests.insert(task, state.digest(self.clock.wall_ms())?);
             }
@@ -195,6 +196,40 @@ impl TopologyTestDriver {
     /// [`DriverError`].
     pub fn restart(&mut self) -> Result<(), DriverError> {
         self.stop();
+        self.start()
+    }
+
+    /// Asks for the rebuild of a task, and waits for its end.
+    ///
+    /// # Errors
+    /// [`DriverError::UnknownTask`] where no such task serves.
+    pub fn rebuild(&mut self, task: TaskId) -> Result<(), DriverError> {
+        let running = self.running.as_ref();
+        let asked = running.map(|(instance, _)| instance.rebuild(task));
+        if !matches!(asked, Some(Ok(()))) {
+            return Err(DriverError::UnknownTask(task));
+        }
+        self.settle()
+    }
+
+    /// Changes the store of a task while the application is closed, past every rule and commit.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn alter_store(
+        &mut self,
+        task: TaskId,
+        change: impl FnOnce(&mut TaskState) -> Result<(), StateError>,
+    ) -> Result<(), DriverError> {
+        self.stop();
+        let parts = self.topology.sub_topologies();
+        let part = parts.get(task.sub_topology);
+        let part = part.ok_or(DriverError::UnknownTask(task))?;
+        let storage = self.disk.storage(&task.to_string())?;
+        let mut state = TaskState::new(storage, Arc::clone(&part.stores))?;
+        change(&mut state)?;
+        state.commit(&[])?;
+        drop(state);
         self.start()
     }
 

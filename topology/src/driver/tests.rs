@@ -3,8 +3,12 @@
 use crate::driver::{DriverError, TopologyTestDriver};
 use crate::log::simulated::{Armed, Call, Fault};
 use crate::log::{Isolation, Log as _, Outgoing};
-use crate::task_tests::scripted;
+use stagedoor_state::TypedRead as _;
+
+use crate::instances::Instance;
+use crate::task_tests::{ROWS, scripted};
 use crate::topology::{Topology, TopologyBuilder};
+use crate::wiring::TaskId;
 
 fn topology() -> Topology {
     let builder = TopologyBuilder::new().sub_topology(scripted());
@@ -160,6 +164,58 @@ fn a_changelog_that_was_truncated_is_not_trusted_and_the_task_is_rebuilt() {
     assert_eq!(driver.digests().expect("digests"), before);
     driver.lose_stores().expect("restored");
     assert_eq!(driver.digests().expect("digests"), before);
+}
+
+#[test]
+fn a_rebuild_that_was_asked_for_mends_a_store_and_the_changelog_that_restored_it() {
+    let mut driver = driver();
+    pipe(&mut driver, "put a 5000");
+    pipe(&mut driver, "put b 9000");
+    let before = driver.digests().expect("digests");
+    let task = altered_task(&mut driver);
+    assert_ne!(driver.digests().expect("digests"), before);
+    // What the altered row made wrong is in the changelog as well.
+    pipe(&mut driver, "put b 9000");
+    driver.rebuild(task).expect("rebuilt");
+    assert_eq!(driver.digests().expect("digests"), before);
+    driver.lose_stores().expect("restored");
+    assert_eq!(driver.digests().expect("digests"), before);
+    driver.advance_time(5_000).expect("time");
+    assert_eq!(output(&mut driver), ["done", "done", "done", "fired a"]);
+}
+
+/// Puts a row that no command asked for into the store of the task that has rows.
+fn altered_task(driver: &mut TopologyTestDriver) -> TaskId {
+    let of = |partition| TaskId {
+        sub_topology: 0,
+        partition,
+    };
+    let has_rows = |task: &TaskId| {
+        let found = driver
+            .state(*task)
+            .expect("it serves")
+            .read(|state| state.get(&ROWS, &"a".to_owned()));
+        found.expect("it can be read").is_some()
+    };
+    let task = [of(0), of(1)].into_iter().find(has_rows).expect("one has");
+    let row = Instance {
+        port: 70_000,
+        ..Instance::default()
+    };
+    driver
+        .alter_store(task, |state| state.put(&ROWS, &"c".to_owned(), &row))
+        .expect("altered");
+    task
+}
+
+#[test]
+fn a_task_that_is_not_served_here_is_not_rebuilt() {
+    let task = TaskId {
+        sub_topology: 0,
+        partition: 9,
+    };
+    let asked = driver().rebuild(task);
+    assert!(matches!(asked, Err(DriverError::UnknownTask(unknown)) if unknown == task));
 }
 
 #[test]

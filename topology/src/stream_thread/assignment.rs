@@ -78,6 +78,7 @@ impl StreamThread {
                     takeover.forget(input.partition);
                 }
             }
+            self.shared.board.withdraw_rebuild(id);
             self.shared.board.gone(id);
         }
         self.shared.announce();
@@ -93,6 +94,19 @@ impl StreamThread {
         self.shared.board.gone(id);
         self.member.hold(&input)?;
         self.arriving.push(input);
+        Ok(())
+    }
+
+    /// Sends tasks whose rebuild was asked for through a takeover that does not trust their
+    /// changelogs: fenced, read and committed positions are compared as at any other takeover.
+    /// Nothing of the tasks is open at this point.
+    pub(super) fn begin_rebuilds(&mut self) -> Result<(), RunError> {
+        let active = &self.active;
+        let asked = self.shared.board.take_asked(|id| active.contains_key(id));
+        for id in asked {
+            tracing::info!(task = %id, "rebuilding the task, as somebody asked");
+            self.retake(id)?;
+        }
         Ok(())
     }
 
@@ -123,9 +137,11 @@ impl StreamThread {
         else {
             return Ok(());
         };
-        if rebuild.step(transaction)?
-            && let Some(done) = self.rebuilds.pop_front()
-        {
+        let done = rebuild.step(transaction)?;
+        let (replayed, until) = rebuild.progress();
+        let board = &self.shared.board;
+        board.rebuilding(rebuild.task.id, replayed, until);
+        if done && let Some(done) = self.rebuilds.pop_front() {
             let input = done.task.input.clone();
             let outcome = self.serve(done.task);
             self.or_again(outcome, input)?;
@@ -174,15 +190,25 @@ impl StreamThread {
             let unclean = self.shared.unclean.as_deref();
             let stores = &*self.shared.stores;
             let log = &*self.shared.log;
-            match Takeover::begin(wiring, &partitions, stores, log, unclean) {
-                Ok(takeover) => self.takeovers.push_back(takeover),
+            let mut takeover = match Takeover::begin(wiring, &partitions, stores, log, unclean) {
+                Ok(takeover) => takeover,
                 // A sibling was expelled with this thread and has not noticed yet.
                 Err(RunError::Task(TaskError::Locked)) => {
                     self.shared.config.clock.sleep(LOCKED_WAIT);
                     continue;
                 }
                 Err(error) => return Err(error),
+            };
+            for partition in partitions {
+                let id = TaskId {
+                    sub_topology: wiring.index,
+                    partition,
+                };
+                if self.shared.board.is_distrusted(id) {
+                    takeover.distrust(partition);
+                }
             }
+            self.takeovers.push_back(takeover);
             self.arriving.retain(|input| !is_of(input));
         }
         Ok(())
