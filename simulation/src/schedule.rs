@@ -69,6 +69,7 @@ pub(crate) fn script(seed: u64) -> Script {
         instances: 1 + random.below(3),
         threads: 1 + random.below(2),
         batch: random.weighted(&[(1, 1), (2, 5), (3, 100)]),
+        transactions: random.weighted(&[(2, 5), (1, 60)]),
     };
     let commands = 100 + random.below(900);
     let crowd = Crowd::new(&mut random);
