@@ -9,7 +9,6 @@
 mod app;
 mod auth;
 mod bodies;
-mod broker;
 mod cli;
 mod commands;
 mod config;

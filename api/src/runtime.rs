@@ -8,6 +8,7 @@ use std::time::Duration;
 use stagedoor_processors::BuildError;
 use stagedoor_processors::concert::COMMANDS;
 use stagedoor_state::{Database, DatabaseOptions, StateError, StoreReader};
+use stagedoor_topology::log::embedded::{EmbeddedConfig, EmbeddedLog};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
 use stagedoor_topology::log::{AppendDone, Appender, Log, LogError, Outgoing, TopicPartition};
 use stagedoor_topology::{
@@ -17,7 +18,7 @@ use stagedoor_topology::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::config::{ConfigError, Settings};
+use crate::config::{ConfigError, LogKind, Settings};
 use crate::results::{Hub, ResultsTail, Wakeups};
 
 /// Name of the sub-topology of concerts.
@@ -77,7 +78,7 @@ impl Runtime {
         // First of all, because its lock keeps a second process off the directory.
         let stores = Database::open(settings.data.join("state"), &database_options(settings))?;
         let instance_id = instance_id(settings)?;
-        let log: Arc<dyn Log> = Arc::new(KafkaLog::new(kafka_config(settings)?));
+        let log = open_log(settings, &stores)?;
         let mut config = streams_config(settings, instance_id.clone())?;
         config.application_server = Some(application_server);
         let streams = Streams::start(
@@ -213,8 +214,29 @@ impl Runtime {
     }
 }
 
+fn open_log(settings: &Settings, stores: &Database) -> Result<Arc<dyn Log>, RuntimeError> {
+    if settings.log == LogKind::Kafka {
+        return Ok(Arc::new(KafkaLog::new(kafka_config(settings)?)));
+    }
+    let mut config = EmbeddedConfig::new(settings.application_id.as_str());
+    config.durability = settings.log_sync.0;
+    let log = EmbeddedLog::open(stores, config).map_err(StartError::from)?;
+    Ok(Arc::new(log))
+}
+
 fn database_options(settings: &Settings) -> DatabaseOptions {
     let mut options = DatabaseOptions::default();
+    if settings.log == LogKind::Embedded {
+        // The log is the only copy. One machine that carries everything gets smaller buffers, and
+        // little to replay at a start.
+        options = DatabaseOptions {
+            authoritative: true,
+            block_cache_bytes: 16 << 20,
+            write_buffer_bytes: 32 << 20,
+            write_ahead_log_bytes: 64 << 20,
+            ..options
+        };
+    }
     if let Some(bytes) = settings.cache_bytes {
         options.block_cache_bytes = bytes;
     }

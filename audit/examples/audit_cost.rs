@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut sources = Sources::new(&site.log, &site.topology, &site.naming, &site.secret);
     sources.memory_bytes = budget * 1024 * 1024;
+    eprintln!("wall {}", std::process::id());
     let begun = cpu_seconds();
     let report = run(&sources)?;
     let seconds = cpu_seconds() - begun;

@@ -23,9 +23,9 @@ use crate::turn::Channel;
 const TIMERS_PER_UNIT: usize = 256;
 /// How much of a poison value a dead letter keeps, if that is less than half a record.
 const DEAD_LETTER_BYTES: usize = 512 * 1024;
-/// Windowed rows past their time that each record takes away, so that the state stays small.
-const PURGE_PER_RECORD: usize = 4;
-const RECORDS_PER_COMMIT: usize = 1_000;
+/// Most windowed rows past their time that go at once, so that the state stays small.
+const PURGE_PER_COMMIT: usize = 4 * RECORDS_PER_COMMIT;
+const RECORDS_PER_COMMIT: usize = 16;
 
 /// One output that the replay gives; its log id is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,10 +135,10 @@ impl<'a> Replay<'a> {
         }
         if timer_units == u32::MAX {
             self.record_unit(&record, unit)?;
-            self.state.purge_expired(self.time_ms, PURGE_PER_RECORD)?;
             self.records += 1;
             if self.records.is_multiple_of(RECORDS_PER_COMMIT) {
                 self.state.commit(&[])?;
+                self.state.purge_expired(self.time_ms, PURGE_PER_COMMIT)?;
             }
         }
         Ok(())

@@ -1,10 +1,14 @@
 //! `stagedoor-bench`: what the spine costs, in process and on a real broker beside a bare loop.
 
+mod application;
 mod bare_loop;
 mod in_process;
 mod load;
+mod on_embedded;
 mod on_kafka;
 mod report;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +35,18 @@ enum Scenario {
         batch: u32,
         /// Counted rounds; one more comes first as a warm-up.
         #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// One partition of the embedded log: durable holds in one process, stores included.
+    Embedded {
+        /// Where the log is put for the time of a round; on the disk that is to be measured.
+        #[arg(long, default_value = ".")]
+        directory: PathBuf,
+        /// Holds per round; a concert has at most 200,000 seats.
+        #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+        holds: u32,
+        /// Counted rounds of each policy; one more comes first as a warm-up.
+        #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
     /// One partition of a real broker, beside a bare consume-produce-commit loop in the same run.
@@ -60,6 +76,11 @@ fn main() -> anyhow::Result<()> {
             batch,
             rounds,
         } => in_process::run(holds, batch, rounds),
+        Scenario::Embedded {
+            directory,
+            holds,
+            rounds,
+        } => on_embedded::run(&directory, holds, rounds),
         Scenario::Kafka {
             bootstrap_servers,
             holds,

@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use stagedoor_processors::concert;
+use metrics_util::debugging::DebuggingRecorder;
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
-use stagedoor_topology::log::{Appender, Log, Outgoing, TopicSpec};
-use stagedoor_topology::{
-    CommitListener, Committed, Secret, Streams, StreamsConfig, StreamsState, TopicNaming,
-};
+use stagedoor_topology::log::{Log as _, TopicSpec};
 
+use crate::application::{self, Round, commit_latencies, produce};
 use crate::bare_loop::{self, Shape};
-use crate::load;
 use crate::report::{self, Side};
 
 /// Runs both sides in turn on one warm broker.
@@ -69,94 +64,17 @@ pub(crate) fn run(bootstrap_servers: &str, holds: u32, rounds: usize) -> anyhow:
     Ok(())
 }
 
-/// Counts what was decided, and what of it was a hold: a refusal is cheap and proves nothing.
-struct Counter {
-    answers: AtomicUsize,
-    holds: AtomicUsize,
-}
-
-impl CommitListener for Counter {
-    fn committed(&self, committed: &Committed<'_>) {
-        let count = |topic| {
-            committed
-                .outputs
-                .iter()
-                .filter(|output| output.sink == topic)
-                .count()
-        };
-        self.holds
-            .fetch_add(count(concert::EVENTS.topic), Ordering::SeqCst);
-        self.answers
-            .fetch_add(count(concert::RESULTS.topic), Ordering::SeqCst);
-    }
-}
-
-/// One round of the product, in this process. Returns committed holds a second.
+/// One round of the product.
 fn stagedoor(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Result<f64> {
-    let log = Arc::new(KafkaLog::new(KafkaConfig::new(
-        bootstrap_servers,
-        application,
-    )));
     let directory = tempfile::tempdir()?;
-    let naming = TopicNaming {
-        application_id: application.to_owned(),
-        prefix: format!("{application}."),
-        partitions: 1,
-    };
-    let stores = Arc::new(Database::open(
-        directory.path(),
-        &DatabaseOptions::default(),
-    )?);
-    let secret = Secret::new(*b"bench");
-    let config = StreamsConfig::new(
-        naming,
-        directory.path().join("run"),
-        "bench".to_owned(),
-        secret,
-    );
-    let counter = Arc::new(Counter {
-        answers: AtomicUsize::new(0),
-        holds: AtomicUsize::new(0),
-    });
-    let listener: Arc<dyn CommitListener> = Arc::<Counter>::clone(&counter);
-    let streams = Streams::start(
-        stagedoor_processors::topology()?,
-        log.clone(),
-        stores,
-        config,
-        listener,
-    )?;
-    until("the application runs", || {
-        anyhow::ensure!(
-            streams.state() != StreamsState::Error,
-            "{:?}",
-            streams.failure()
-        );
-        Ok(streams.state() == StreamsState::Running)
-    })?;
-    let topic = streams.topic("concert.commands");
-    let appender = log.appender()?;
-    append(&*appender, &topic, &load::encoded(&load::concert(holds))?);
-    until("the concert is there", || {
-        Ok(counter.answers.load(Ordering::SeqCst) == 1)
-    })?;
-    let started = Instant::now();
-    produce(&*appender, &topic, holds)?;
-    let wanted = usize::try_from(holds)?;
-    until("all holds are committed", || {
-        Ok(counter.answers.load(Ordering::SeqCst) > wanted)
-    })?;
-    let figure = f64::from(holds) / started.elapsed().as_secs_f64();
-    let held = counter.holds.load(Ordering::SeqCst);
-    anyhow::ensure!(
-        held == wanted,
-        "{held} of {wanted} holds succeeded; the others were refused"
-    );
-    anyhow::ensure!(
-        streams.close(Duration::from_secs(30)),
-        "the application did not close"
-    );
-    Ok(figure)
+    let config = KafkaConfig::new(bootstrap_servers, application);
+    application::run(Round {
+        application,
+        log: Arc::new(KafkaLog::new(config)),
+        stores: Database::open(directory.path(), &DatabaseOptions::default())?,
+        directory: directory.path(),
+        holds,
+    })
 }
 
 /// One round of the bare loop under the same load.
@@ -200,56 +118,4 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         }
     })?;
     Ok(f64::from(holds) / (ended - started).as_secs_f64())
-}
-
-/// Produces all holds, waiting where the local queue is full.
-fn produce(appender: &dyn Appender, topic: &str, holds: u32) -> anyhow::Result<()> {
-    for index in 0..holds {
-        append(appender, topic, &load::encoded(&load::hold(index, holds))?);
-    }
-    Ok(())
-}
-
-fn append(appender: &dyn Appender, topic: &str, value: &[u8]) {
-    let record = Outgoing {
-        topic,
-        partition: 0,
-        key: Some(load::CONCERT.as_bytes()),
-        value: Some(value),
-        headers: &[],
-    };
-    appender.append(
-        record,
-        Box::new(|result| {
-            if let Err(error) = result {
-                tracing::error!(%error, "a command was not appended; the round will not end");
-            }
-        }),
-    );
-}
-
-/// Polls a condition; the bench measures seconds, so a few milliseconds do not matter.
-fn until(what: &str, mut condition: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !condition()? {
-        anyhow::ensure!(
-            Instant::now() < deadline,
-            "after two minutes still not: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
-
-/// Commit latencies in seconds since the last call.
-fn commit_latencies(snapshotter: &Snapshotter) -> Vec<f64> {
-    let mut latencies = Vec::new();
-    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
-        if key.key().name() == "stagedoor_stream_thread_commit_latency_seconds"
-            && let DebugValue::Histogram(values) = value
-        {
-            latencies.extend(values.into_iter().map(f64::from));
-        }
-    }
-    latencies
 }

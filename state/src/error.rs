@@ -149,6 +149,17 @@ pub enum StateError {
         /// What the system says.
         source: io::Error,
     },
+    /// Bytes on the disk are not what was written, and they are nowhere else.
+    #[error(
+        "{place} is damaged: {reason}; nothing was changed: restore the data directory from a \
+         backup, and check the disk"
+    )]
+    Damaged {
+        /// The file or the part of the database.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The storage engine failed.
     #[error("{operation} of task {task} failed: {reason}; check disk and permissions, and restart")]
     Engine {

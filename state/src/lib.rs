@@ -45,6 +45,8 @@ mod database;
 mod derived;
 mod digest;
 mod error;
+mod key_filter;
+mod key_order;
 mod keys;
 mod open_tasks;
 mod overlay;
@@ -58,11 +60,11 @@ mod store_set;
 mod task_state;
 
 #[cfg(feature = "rocksdb")]
-pub use database::{Database, DatabaseOptions};
+pub use database::{Database, DatabaseOptions, Keyspace, KeyspaceBatch};
 pub use derived::Derived;
 pub use digest::Digest;
 pub use error::StateError;
-pub use keys::{Key, KeyReader, KeyWriter};
+pub use keys::{Key, KeyLike, KeyReader, KeyWriter};
 pub use overlay::Savepoint;
 pub use range::KeyRange;
 pub use read::{ReadState, TypedRead, VisitRow};

@@ -1,17 +1,18 @@
-//! `stagedoor dev`: a broker, the service and a demo concert in one command.
+//! `stagedoor dev`: a log of its own, the service and a demo concert in one process.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use uuid::Uuid;
 
 use super::options::ConfigArgs;
-use super::{demo, serve};
+use super::{crowd, demo, serve};
+use crate::app::App;
 use crate::auth::{Role, Verifier};
-use crate::broker::Broker;
 use crate::config::Settings;
 use crate::exit::Failure;
 use crate::service::{Service, fresh_name};
@@ -37,6 +38,9 @@ pub(crate) struct DevArgs {
     /// Keep nothing: a directory that is removed at the end.
     #[arg(long, conflicts_with = "data")]
     ephemeral: bool,
+    /// Simulated visitors that come as soon as the concert is on sale.
+    #[arg(long, value_name = "VISITORS", default_value_t = 0)]
+    crowd: u64,
 }
 
 /// Runs until SIGINT or SIGTERM.
@@ -51,30 +55,26 @@ pub(crate) fn run(args: &DevArgs) -> Result<(), Failure> {
         .as_ref()
         .map_or(args.data.clone(), |it| it.path().to_owned());
     std::fs::create_dir_all(&data).map_err(failed(&data.display().to_string()))?;
-    say(&format!("Starting Kafka in {} …", data.display()));
-    let broker = Broker::start(&data.join("kafka"), args.ephemeral)?;
-    let settings = settings(args, &data, broker.bootstrap_servers())?;
-    let outcome = serve::runtime()?.block_on(sell(settings, &data));
-    say("Stopping Kafka …");
-    broker.stop();
-    outcome
+    let settings = settings(args, &data)?;
+    settings.check_log()?;
+    serve::runtime()?.block_on(sell(settings, &data, args.crowd))
 }
 
-async fn sell(settings: Settings, data: &Path) -> Result<(), Failure> {
+async fn sell(settings: Settings, data: &Path, visitors: u64) -> Result<(), Failure> {
     let end = serve::end_signal()?;
     let service = Service::start(settings, true).await?;
     let base = format!("http://127.0.0.1:{}", service.address.port());
-    let organiser = token(&service, "organiser", Role::Organiser)?;
+    let organiser = token(&service.app, "organiser", Role::Organiser)?;
     // A user of its own for every start, since holds of the last one may still live.
-    let fan = token(&service, &fresh_name("fan"), Role::Fan)?;
-    say(&format!("Waiting for {base} to be ready …"));
+    let fan = token(&service.app, &fresh_name("fan"), Role::Fan)?;
+    let app = service.app.clone();
+    let tokens: crowd::Tokens = Arc::new(move |user| token(&app, user, Role::Fan));
     let text = welcome(&base, data, &organiser, &fan);
     let (tell, failed) = tokio::sync::oneshot::channel();
     let opening = tokio::spawn(async move {
-        match demo::put_on_sale(&base, &organiser).await {
-            Ok(()) => say(&text),
+        if let Err(failure) = open_doors(&base, &organiser, &text, visitors, &tokens).await {
             // Nobody listens if the end has come first.
-            Err(failure) => drop(tell.send(failure)),
+            drop(tell.send(failure));
         }
     });
     let mut reason = None;
@@ -90,12 +90,28 @@ async fn sell(settings: Settings, data: &Path) -> Result<(), Failure> {
     closed.and(reason.map_or(Ok(()), Err))
 }
 
-fn settings(args: &DevArgs, data: &Path, servers: &str) -> Result<Settings, Failure> {
+/// Puts the concert on sale, says so, and lets the crowd in.
+async fn open_doors(
+    base: &str,
+    organiser: &str,
+    welcome: &str,
+    visitors: u64,
+    tokens: &crowd::Tokens,
+) -> Result<(), Failure> {
+    demo::put_on_sale(base, organiser).await?;
+    say(welcome);
+    if visitors > 0 {
+        say(&crowd::visit(base, visitors, tokens).await?);
+    }
+    Ok(())
+}
+
+fn settings(args: &DevArgs, data: &Path) -> Result<Settings, Failure> {
     let secret = dev_secret(&data.join("dev-secret"));
     let secret = secret.map_err(failed(&data.display().to_string()))?;
     let mut flags = args.config.layer()?;
     for (name, value) in [
-        ("bootstrap_servers", servers),
+        ("log", "embedded"),
         ("data", &data.display().to_string()),
         ("host", "127.0.0.1"),
         ("port", &args.port),
@@ -125,8 +141,8 @@ fn dev_secret(path: &Path) -> io::Result<String> {
     }
 }
 
-fn token(service: &Service, user: &str, role: Role) -> Result<String, Failure> {
-    let Verifier::Shared(shared) = service.app.verifier() else {
+fn token(app: &App, user: &str, role: Role) -> Result<String, Failure> {
+    let Verifier::Shared(shared) = app.verifier() else {
         return Err(Failure::Configuration(
             "dev makes its own tokens; unset auth.jwks_url".into(),
         ));
@@ -173,6 +189,11 @@ A token for anybody:
   curl {base}/v1/dev/tokens -H 'Content-Type: application/json' \\
     -d '{{\"user\":\"u1\",\"roles\":[\"fan\"]}}'
 
+This is one machine and one process, with a log of its own in the data directory. To run on a Kafka,
+with as many instances as it takes:
+
+  stagedoor serve --bootstrap-servers HOST:PORT
+
 Ctrl-C stops it.",
         data = data.display()
     )
@@ -205,6 +226,7 @@ mod tests {
     fn the_printed_command_has_everything_it_needs() {
         let text = welcome("http://127.0.0.1:1", Path::new("d"), "org", "fan");
         let parts = [
+            "serve --bootstrap-servers",
             "Bearer fan",
             "Idempotency-Key: try-",
             r#"'{"best":{"quantity":2}}'"#,

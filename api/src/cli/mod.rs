@@ -1,5 +1,6 @@
 //! The command line.
 
+mod crowd;
 mod demo;
 mod dev;
 mod options;
@@ -29,7 +30,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try it: a broker of its own, a demo concert on sale, and the next command to type.
+    /// Try it: a log of its own, a demo concert on sale, and the next command to type.
     Dev(dev::DevArgs),
     /// Run one instance on a Kafka; several instances form one application.
     Serve(Box<serve::ServeArgs>),

@@ -1,4 +1,4 @@
-//! `stagedoor serve`: one instance on a Kafka.
+//! `stagedoor serve`: one instance on a Kafka, or a single one on a log of its own.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ impl ServeArgs {
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     logs::start(false);
     let settings = args.settings()?;
-    settings.require_bootstrap_servers()?;
+    settings.check_log()?;
     runtime()?.block_on(async {
         let end = end_signal()?;
         let service = Service::start(settings, false).await?;

@@ -47,6 +47,8 @@ pub(crate) const KEYS: &[Key] = &[
     key("instance_id", Kind::Text),
     key("limits.connections", Kind::Whole),
     key("limits.parked", Kind::Whole),
+    key("log", Kind::Text),
+    key("log_sync", Kind::Text),
     key("max_batch_records", Kind::Whole),
     key("partitions", Kind::Whole),
     key("port", Kind::Whole),

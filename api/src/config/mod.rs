@@ -3,10 +3,12 @@
 mod environment;
 mod keys;
 mod layers;
+mod log;
 mod secret;
 mod settings;
 
 pub(crate) use layers::{Layer, resolve};
+pub(crate) use log::LogKind;
 pub(crate) use secret::Secret;
 pub(crate) use settings::Settings;
 

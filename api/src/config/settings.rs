@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::log::{LogKind, LogSync};
 use super::{ConfigError, Secret};
 
 /// Everything that can be configured. Times are milliseconds.
@@ -42,6 +43,10 @@ pub(crate) struct Settings {
     pub(crate) kafka: BTreeMap<String, String>,
     /// Bounds under overload.
     pub(crate) limits: Limits,
+    /// What everything is written to.
+    pub(crate) log: LogKind,
+    /// When the embedded log is on the disk.
+    pub(crate) log_sync: LogSync,
     /// Most records of one commit.
     pub(crate) max_batch_records: usize,
     /// Partitions of topics that are made.
@@ -115,6 +120,8 @@ impl Default for Settings {
             instance_id: None,
             kafka: BTreeMap::new(),
             limits: Limits::default(),
+            log: LogKind::default(),
+            log_sync: LogSync::default(),
             max_batch_records: 10_000,
             partitions: 32,
             port: 8080,
@@ -175,13 +182,27 @@ impl Settings {
         Ok(hash.finalize().to_vec())
     }
 
-    /// Kafka's addresses, which `serve` cannot do without.
+    /// Refuses addresses of a Kafka beside a log that needs none: one of them is a mistake.
+    pub(crate) fn check_log(&self) -> Result<(), ConfigError> {
+        match (self.log, &self.bootstrap_servers) {
+            (LogKind::Kafka, _) => self.require_bootstrap_servers().map(drop),
+            (LogKind::Embedded, None) => Ok(()),
+            (LogKind::Embedded, Some(_)) => Err(wrong(
+                "bootstrap_servers",
+                "absent beside log=embedded, which is no Kafka; keep one of them".into(),
+            )),
+        }
+    }
+
+    /// Kafka's addresses, which a log on Kafka cannot do without.
     pub(crate) fn require_bootstrap_servers(&self) -> Result<&str, ConfigError> {
         self.bootstrap_servers
             .as_deref()
             .ok_or_else(|| ConfigError::Missing {
                 key: "bootstrap_servers".into(),
-                remedy: "--bootstrap-servers or STAGEDOOR_BOOTSTRAP_SERVERS".into(),
+                remedy: "--bootstrap-servers or STAGEDOOR_BOOTSTRAP_SERVERS; or log=embedded for \
+                         a log of its own on this machine"
+                    .into(),
             })
     }
 

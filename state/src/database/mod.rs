@@ -2,13 +2,17 @@
 //!
 //! The write-ahead log is on and not synchronised: a kill of the process loses nothing, because
 //! the system has the bytes; a power cut leaves a consistent older point, because there is one
-//! log for all tasks, and restore goes on from there.
+//! log for all tasks, and restore goes on from there. A [`Keyspace`] beside the stores may hold
+//! what they are made from; such a database is opened as authoritative.
 
 mod directory;
+mod keyspace;
 mod options;
+mod preflight;
+mod record_file;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rocksdb::{BoundColumnFamily, DBWithThreadMode, MultiThreaded, Options};
@@ -19,6 +23,7 @@ use crate::open_tasks::OpenTasks;
 use crate::storage::rocks::RocksStorage;
 use crate::storage::{Storage, StorageProvider};
 
+pub use keyspace::{Keyspace, KeyspaceBatch};
 pub use options::DatabaseOptions;
 
 /// RocksDB's own column family, which holds no task.
@@ -38,9 +43,11 @@ pub struct Database {
 pub(crate) struct Shared {
     pub(crate) rocks: Rocks,
     family_options: Options,
+    keyspace_options: Options,
+    path: PathBuf,
     /// The engine keeps this list to itself.
     names: Mutex<BTreeSet<String>>,
-    _directory: Directory,
+    directory: Directory,
 }
 
 impl Database {
@@ -48,30 +55,41 @@ impl Database {
     ///
     /// # Errors
     /// [`StateError::Locked`] while another process has it, [`StateError::NewerFormat`],
-    /// [`StateError::ForeignDirectory`], [`StateError::Directory`], and those of the engine.
+    /// [`StateError::ForeignDirectory`], [`StateError::Directory`], [`StateError::Damaged`] of an
+    /// authoritative database, and those of the engine.
     pub fn open(
         directory: impl AsRef<Path>,
         options: &DatabaseOptions,
     ) -> Result<Self, StateError> {
         let directory = Directory::claim(directory.as_ref())?;
         let path = directory.rocksdb();
-        let (database_options, family_options) = options.build();
-        let names = families(&database_options, &path)?;
-        let families = names
-            .iter()
-            .map(|name| rocksdb::ColumnFamilyDescriptor::new(name, family_options.clone()));
-        let rocks = Rocks::open_cf_descriptors(&database_options, &path, families)
-            .map_err(|error| engine("opening the database", "all", &error))?;
-        let shared = Shared {
-            rocks,
-            family_options,
-            names: Mutex::new(names),
-            _directory: directory,
-        };
+        if options.authoritative {
+            preflight::check(&path)?;
+        }
+        if let Some(older) = directory.older_format() {
+            let kept = directory.keep_checkpoint(older)?;
+            tracing::warn!(
+                format = older,
+                checkpoint = %kept.display(),
+                "the data directory is of an older format: it is kept as it was, and the stores \
+                 are made anew from the log"
+            );
+        }
+        let shared = Shared::open(directory, &path, options)?;
+        if shared.directory.older_format().is_some() {
+            shared.drop_stores()?;
+            shared.directory.finish_upgrade()?;
+        }
         Ok(Self {
             shared: Arc::new(shared),
             open: OpenTasks::default(),
         })
+    }
+
+    /// Where the database is; files beside it are safe from other processes.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.shared.path
     }
 }
 
@@ -86,11 +104,7 @@ impl StorageProvider for Database {
 
     fn tasks(&self) -> Vec<String> {
         let names = self.shared.names();
-        names
-            .iter()
-            .filter(|name| *name != DEFAULT_FAMILY)
-            .cloned()
-            .collect()
+        names.iter().filter(|name| is_task(name)).cloned().collect()
     }
 
     fn remove(&self, task: &str) -> Result<(), StateError> {
@@ -103,6 +117,52 @@ impl StorageProvider for Database {
 }
 
 impl Shared {
+    fn open(
+        directory: Directory,
+        path: &Path,
+        options: &DatabaseOptions,
+    ) -> Result<Self, StateError> {
+        let built = options.build();
+        let names = families(&built.database, path)?;
+        let families = names.iter().map(|name| {
+            let options = built.of(name);
+            rocksdb::ColumnFamilyDescriptor::new(name, options.clone())
+        });
+        let rocks =
+            Rocks::open_cf_descriptors(&built.database, path, families).map_err(|error| {
+                if options.authoritative && error.kind() == rocksdb::ErrorKind::Corruption {
+                    return StateError::Damaged {
+                        place: path.display().to_string(),
+                        reason: error.to_string(),
+                    };
+                }
+                engine("opening the database", "all", &error)
+            })?;
+        Ok(Self {
+            rocks,
+            family_options: built.family,
+            keyspace_options: built.keyspace,
+            path: directory.path().to_owned(),
+            names: Mutex::new(names),
+            directory,
+        })
+    }
+
+    /// Everything that can be made anew from the log.
+    fn drop_stores(&self) -> Result<(), StateError> {
+        let tasks: Vec<String> = self
+            .names()
+            .iter()
+            .filter(|name| is_task(name))
+            .cloned()
+            .collect();
+        for task in tasks {
+            self.drop_family(&task)?;
+            self.names().remove(&task);
+        }
+        Ok(())
+    }
+
     pub(crate) fn family(&self, task: &str) -> Result<Arc<BoundColumnFamily<'_>>, StateError> {
         let missing = || StateError::Unavailable {
             task: task.to_owned(),
@@ -123,7 +183,11 @@ impl Shared {
     }
 
     fn create(&self, task: &str) -> Result<(), StateError> {
-        let created = self.rocks.create_cf(task, &self.family_options);
+        let options = match task.starts_with(keyspace::PREFIX) {
+            true => &self.keyspace_options,
+            false => &self.family_options,
+        };
+        let created = self.rocks.create_cf(task, options);
         created.map_err(|error| engine("creating the store", task, &error))?;
         self.names().insert(task.to_owned());
         Ok(())
@@ -134,6 +198,11 @@ impl Shared {
             .drop_cf(task)
             .map_err(|error| engine("dropping the store", task, &error))
     }
+}
+
+/// Whether a column family is the store of a task.
+fn is_task(family: &str) -> bool {
+    family != DEFAULT_FAMILY && !family.starts_with(keyspace::PREFIX)
 }
 
 /// The column families to open: all that exist.

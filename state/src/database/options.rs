@@ -20,6 +20,29 @@ pub struct DatabaseOptions {
     pub max_open_files: i32,
     /// Threads that flush and compact.
     pub background_jobs: i32,
+    /// What is in the database is nowhere else. Damage is refused, and left as it is, instead of
+    /// going back to the last point that is whole.
+    pub authoritative: bool,
+}
+
+/// The options of the engine.
+pub(super) struct Built {
+    /// Of the database.
+    pub(super) database: Options,
+    /// Of the store of a task.
+    pub(super) family: Options,
+    /// Of a keyspace.
+    pub(super) keyspace: Options,
+}
+
+impl Built {
+    /// The options of a column family by its name.
+    pub(super) fn of(&self, name: &str) -> &Options {
+        match name.starts_with(super::keyspace::PREFIX) {
+            true => &self.keyspace,
+            false => &self.family,
+        }
+    }
 }
 
 impl Default for DatabaseOptions {
@@ -30,13 +53,14 @@ impl Default for DatabaseOptions {
             write_ahead_log_bytes: 256 << 20,
             max_open_files: 512,
             background_jobs: 2,
+            authoritative: false,
         }
     }
 }
 
 impl DatabaseOptions {
-    /// The options of the database, and those of each column family.
-    pub(super) fn build(&self) -> (Options, Options) {
+    /// The options of the database, and those of its column families.
+    pub(super) fn build(&self) -> Built {
         // Write buffers are charged to the cache, so its capacity is the sum of both budgets.
         let cache = Cache::new_lru_cache(self.block_cache_bytes + self.write_buffer_bytes);
         let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
@@ -55,7 +79,31 @@ impl DatabaseOptions {
         options.set_wal_bytes_per_sync(1 << 20);
         options.set_keep_log_file_num(4);
         options.set_max_log_file_size(4 * MIB);
-        (options, self.family_options(&cache))
+        Built {
+            database: options,
+            family: self.family_options(&cache),
+            keyspace: self.keyspace_options(&cache),
+        }
+    }
+
+    /// Large values are written once, to files of their own: compaction moves keys only. No
+    /// filter, since nobody asks for a row that is not there.
+    fn keyspace_options(&self, cache: &Cache) -> Options {
+        let mut tables = BlockBasedOptions::default();
+        tables.set_block_cache(cache);
+        tables.set_format_version(5);
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&tables);
+        options.set_write_buffer_size(self.write_buffer_bytes / 4);
+        options.set_max_write_buffer_number(4);
+        options.set_level_compaction_dynamic_level_bytes(true);
+        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_enable_blob_files(true);
+        options.set_min_blob_size(1 << 10);
+        options.set_blob_file_size(64 << 20);
+        options.set_blob_compression_type(DBCompressionType::Lz4);
+        options.set_enable_blob_gc(true);
+        options
     }
 
     fn family_options(&self, cache: &Cache) -> Options {

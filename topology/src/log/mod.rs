@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use crate::record::{Header, Record};
 
+#[cfg(feature = "embedded")]
+pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod simulated;

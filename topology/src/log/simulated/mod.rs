@@ -173,6 +173,11 @@ impl SimulatedCluster {
         }
     }
 
+    /// Compacts every topic whose `cleanup.policy` says so.
+    pub fn clean(&self) {
+        self.state.lock().clean(self.clock.wall_ms());
+    }
+
     /// Deletes everything before an offset, as retention does.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
         if let Some(log) = self.state.lock().partition_mut(topic, partition) {
