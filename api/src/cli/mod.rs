@@ -5,6 +5,7 @@ mod demo;
 mod dev;
 mod options;
 mod serve;
+mod simulate;
 mod token;
 mod topology;
 
@@ -34,6 +35,8 @@ enum Command {
     Dev(dev::DevArgs),
     /// Run one instance on a Kafka; several instances form one application.
     Serve(Box<serve::ServeArgs>),
+    /// Simulate a cluster with faults, seed by seed, and judge every answer and every row.
+    Simulate(simulate::SimulateArgs),
     /// Print a token, and nothing else.
     Token(token::TokenArgs),
     /// Print the topology as Kafka Streams describes one.
@@ -50,6 +53,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Dev(args) => dev::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Topology(args) => topology::run(&args),
     };
