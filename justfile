@@ -22,6 +22,10 @@ test:
 dev *options:
     ./dev {{ options }}
 
+# One seed of the simulation, told step by step; without one a campaign of new seeds.
+sim seed="" *options:
+    cargo run --quiet -p stagedoor-api -- simulate {{ if seed == "" { "" } else { "--seed " + seed } }} {{ options }}
+
 # Measure; see the benchmark's own help for its options.
 bench *options:
     cargo bench --workspace {{ options }}

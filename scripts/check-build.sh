@@ -5,11 +5,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # What builds C, or is built of it.
 c_builders='^ *(cc|cmake|bindgen|pkg-config|librocksdb-sys|rdkafka-sys|zstd-sys|lz4-sys|libz-sys) '
-if found=$(cargo tree -p stagedoor-processors -e normal,build,dev --prefix none -f '{p}' | grep -E "$c_builders"); then
-  echo "check-build: stagedoor-processors must compile no C, but depends on:" >&2
-  sort -u <<<"$found" >&2
-  exit 1
-fi
+for package in stagedoor-processors stagedoor-simulation; do
+  if found=$(cargo tree -p $package -e normal,build,dev --prefix none -f '{p}' | grep -E "$c_builders"); then
+    echo "check-build: $package must compile no C, but depends on:" >&2
+    sort -u <<<"$found" >&2
+    exit 1
+  fi
+done
 
 # Prints the packages below library $1 with their features, as the selection $2... has them. Cargo hashes all of
 # these into the library's build, so a feature more anywhere compiles it once more.
@@ -47,5 +49,5 @@ for selection in "--workspace" "-p stagedoor-topology --features kafka" "-p stag
     same $library -e normal,build,dev $selection || code=1
   done
 done
-[ $code -eq 0 ] && echo "no C below stagedoor-processors, and one build of each C library"
+[ $code -eq 0 ] && echo "no C below stagedoor-processors and stagedoor-simulation, and one build of each C library"
 exit $code

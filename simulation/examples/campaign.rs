@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             first_seed,
             seeds,
             at_most: None,
+            shrinks: true,
         }
         .play(),
         _ => return ExitCode::from(64),

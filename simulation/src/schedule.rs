@@ -69,6 +69,7 @@ pub(crate) fn script(seed: u64) -> Script {
         instances: 1 + random.below(3),
         threads: 1 + random.below(2),
         batch: random.weighted(&[(1, 1), (2, 5), (3, 100)]),
+        transactions: random.weighted(&[(2, 5), (1, 60)]),
     };
     let commands = 100 + random.below(900);
     let crowd = Crowd::new(&mut random);
@@ -205,15 +206,17 @@ impl Scheduler {
     fn arm(&mut self, instance: usize) -> Arm {
         let random = &mut self.random;
         let (call, skips) = random.weighted(&CALLS);
-        let harm = match call {
-            Call::Commit if random.in_a_thousand(600) => random.weighted(&ENDS),
-            Call::Append if random.in_a_thousand(600) => Harm::AppendDoubt,
-            _ => random.weighted(&HARMS),
+        let own = random.in_a_thousand(600);
+        let mut harm = if own && call == Call::Commit {
+            random.weighted(&ENDS)
+        } else if own && call == Call::Append {
+            Harm::AppendDoubt
+        } else {
+            random.weighted(&HARMS)
         };
-        let harm = match harm {
-            Harm::Stand(_) => Harm::Stand(random.weighted(&[(1, 300), (2, 4_000), (3, 9_000)])),
-            other => other,
-        };
+        if let Harm::Stand(ms) = &mut harm {
+            *ms = random.weighted(&[(1, 300), (2, 4_000), (3, 9_000)]);
+        }
         let skip = u32::try_from(random.below(skips)).unwrap_or(0);
         Arm {
             instance,

@@ -72,22 +72,35 @@ impl Shrinker {
     /// Rounds waits and turns down, for readers.
     fn waits(&mut self) {
         for at in 0..self.best.steps.len() {
-            let simpler = match &self.best.steps[at] {
-                Step::Wait(ms) if *ms > 10 => Step::Wait(ms - ms % 10_i64.pow(ms.ilog10())),
-                Step::Turn {
-                    instance,
-                    thread,
-                    most,
-                } if *most > 1 => Step::Turn {
-                    instance: *instance,
-                    thread: *thread,
-                    most: most / 2,
-                },
-                _ => continue,
+            let Some(simpler) = simpler(&self.best.steps[at]) else {
+                continue;
             };
             let mut steps = self.best.steps.clone();
             steps[at] = simpler;
             self.attempt(steps);
         }
     }
+}
+
+/// The same step with a rounder number.
+fn simpler(step: &Step) -> Option<Step> {
+    if let Step::Wait(ms) = step {
+        let digits = 10_i64.checked_pow(ms.checked_ilog10()?)?;
+        return (*ms > 10).then(|| Step::Wait(ms - ms % digits));
+    }
+    if let Step::Turn {
+        instance,
+        thread,
+        most,
+    } = *step
+        && most > 1
+    {
+        let most = most / 2;
+        return Some(Step::Turn {
+            instance,
+            thread,
+            most,
+        });
+    }
+    None
 }

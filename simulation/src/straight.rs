@@ -106,13 +106,11 @@ impl Straight {
     }
 
     fn play(&mut self, step: &Step, context: &str) {
-        let command = match step {
-            Step::Wait(ms) => {
-                self.now_ms += ms;
-                return;
-            }
-            Step::Send(command) => command,
-            _ => return,
+        if let Step::Wait(ms) = step {
+            self.now_ms += ms;
+        }
+        let Step::Send(command) = step else {
+            return;
         };
         let until = command.patience_ms.map(|ms| (self.now_ms + ms).to_string());
         let reply_to = command.reply_to.map(|partition| partition.to_string());
@@ -172,9 +170,11 @@ fn same(expected: &[Expected], found: &[Forwarded], failed: Option<&str>, what: 
         .partition(|expected| expected.channel == Channel::DeadLetters);
     let codes: Vec<Option<&str>> = letters
         .iter()
-        .map(|letter| match letter.said {
-            Said::Letter(code, _) => Some(code),
-            _ => None,
+        .map(|letter| {
+            let Said::Letter(code, _) = letter.said else {
+                return None;
+            };
+            Some(code)
         })
         .collect();
     if let Some(failed) = failed

@@ -9,6 +9,7 @@ mod options;
 mod progress;
 mod replay;
 mod serve;
+mod simulate;
 mod token;
 mod topology;
 
@@ -42,6 +43,8 @@ enum Command {
     Audit(Box<audit::AuditArgs>),
     /// Compute the state of tasks anew from the command log: to compare it, or to replace it.
     Replay(replay::ReplayArgs),
+    /// Simulate a cluster with faults, seed by seed, and judge every answer and every row.
+    Simulate(simulate::SimulateArgs),
     /// Print a token, and nothing else.
     Token(token::TokenArgs),
     /// Print the topology as Kafka Streams describes one.
@@ -60,6 +63,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Topology(args) => topology::run(&args),
     };

@@ -27,6 +27,8 @@ pub struct Campaign {
     pub seeds: u64,
     /// When to stop even if seeds are left.
     pub at_most: Option<Duration>,
+    /// Whether a failing script is cut down, which takes a while.
+    pub shrinks: bool,
 }
 
 impl Campaign {
@@ -37,7 +39,7 @@ impl Campaign {
         let mut report = CampaignReport::new(self.first_seed);
         self.play_twice(&mut report);
         if report.failure.is_none() {
-            play_kept(&mut report);
+            self.play_kept(&mut report);
         }
         let bar = progress(self.seeds);
         for seed in self.first_seed..self.first_seed.saturating_add(self.seeds) {
@@ -50,7 +52,8 @@ impl Campaign {
             report.add(&outcome);
             bar.inc(1);
             if outcome.violation.is_some() {
-                bar.suspend(|| report.fail(failure(format!("seed {seed}"), &script, &outcome)));
+                let of = format!("seed {seed}");
+                bar.suspend(|| report.fail(self.failure(of, &script, &outcome)));
             }
         }
         bar.finish_and_clear();
@@ -74,36 +77,45 @@ impl Campaign {
             }
         }
     }
-}
 
-fn play_kept(report: &mut CampaignReport) {
-    let kept = match regressions::all() {
-        Ok(kept) => kept,
-        Err(why) => return report.fail(Failure::of_the_file(why)),
-    };
-    for (name, script) in kept {
-        let outcome = run(&script, Wanted::default());
-        report.kept += 1;
-        if outcome.violation.is_some() {
-            return report.fail(failure(
-                format!("the kept script {name:?}"),
-                &script,
-                &outcome,
-            ));
+    /// Scripts that broke a promise once.
+    fn play_kept(&self, report: &mut CampaignReport) {
+        let kept = match regressions::all() {
+            Ok(kept) => kept,
+            Err(why) => return report.fail(Failure::of_the_file(why)),
+        };
+        for (name, script) in kept {
+            let outcome = run(&script, Wanted::default());
+            report.kept += 1;
+            if outcome.violation.is_some() {
+                let of = format!("the kept script {name:?}");
+                return report.fail(self.failure(of, &script, &outcome));
+            }
+        }
+    }
+
+    fn failure(&self, of: String, script: &Script, outcome: &Outcome) -> Failure {
+        if self.shrinks {
+            return cut_down(of, script, outcome);
+        }
+        let violation = outcome.violation.as_ref().map(ToString::to_string);
+        Failure {
+            of,
+            seed: Some(script.seed),
+            violation: violation.unwrap_or_default(),
+            ..Failure::default()
         }
     }
 }
 
 /// A broken promise with the shortest script that breaks it.
-fn failure(of: String, script: &Script, outcome: &Outcome) -> Failure {
+fn cut_down(of: String, script: &Script, outcome: &Outcome) -> Failure {
     let shortest = shrink(script, outcome);
-    let again = run(
-        &shortest,
-        Wanted {
-            trace: true,
-            ..Wanted::default()
-        },
-    );
+    let wanted = Wanted {
+        trace: true,
+        ..Wanted::default()
+    };
+    let again = run(&shortest, wanted);
     let violation = again.violation.as_ref().or(outcome.violation.as_ref());
     Failure {
         of,
@@ -151,7 +163,7 @@ fn tell(script: &Script, of: String) -> CampaignReport {
     report.add(&outcome);
     report.trace.clone_from(&outcome.trace);
     if outcome.violation.is_some() {
-        report.fail(failure(of, script, &outcome));
+        report.fail(cut_down(of, script, &outcome));
     }
     report.took = began.elapsed();
     report

@@ -99,7 +99,7 @@ impl Lane {
                         .map(|(name, value)| ((*name).to_owned(), value.clone()))
                         .collect()
                 }
-                _ => Vec::new(),
+                Channel::Results | Channel::Events | Channel::Catalogue => Vec::new(),
             };
             let record = Record {
                 topic: &output.topic,

@@ -109,12 +109,10 @@ impl fmt::Display for Arm {
         let call = CALLS.iter().find(|(call, _)| *call == self.call);
         let call = call.map_or("?", |(_, word)| *word);
         write!(f, "arm {} {call} {} ", self.instance, self.skip)?;
-        match self.harm {
-            Harm::Stand(ms) => write!(f, "stand {ms}"),
-            harm => {
-                let word = HARMS.iter().find(|(known, _)| *known == harm);
-                f.write_str(word.map_or("?", |(_, word)| *word))
-            }
+        if let Harm::Stand(ms) = self.harm {
+            return write!(f, "stand {ms}");
         }
+        let word = HARMS.iter().find(|(known, _)| *known == self.harm);
+        f.write_str(word.map_or("?", |(_, word)| *word))
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! seed 7
-//! size partitions 2 instances 2 threads 1 batch 100
+//! size partitions 2 instances 2 threads 1 batch 100 transactions 5
 //! start 0
 //! org k1 c1 puts opens 0 closes 900000 limit 4 hold 10 A:3x5:100 GA:6:30
 //! turn 0.0 20
@@ -45,6 +45,8 @@ pub(crate) struct Size {
     pub(crate) threads: usize,
     /// Most records of a batch.
     pub(crate) batch: usize,
+    /// The brokers end a transaction that is open for so many seconds.
+    pub(crate) transactions: u64,
 }
 
 /// One thing that happens.
@@ -125,11 +127,12 @@ impl fmt::Display for Script {
             instances,
             threads,
             batch,
+            transactions,
         } = self.size;
         writeln!(f, "seed {}", self.seed)?;
         writeln!(
             f,
-            "size partitions {partitions} instances {instances} threads {threads} batch {batch}"
+            "size partitions {partitions} instances {instances} threads {threads} batch {batch} transactions {transactions}"
         )?;
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_script_is_said_with_its_line() {
-        let head = "seed 1\nsize partitions 1 instances 1 threads 1 batch 9\n";
+        let head = "seed 1\nsize partitions 1 instances 1 threads 1 batch 9 transactions 5\n";
         for (line, complaint) in [
             ("turn 0 1", "line 3: \"turn 0 1\": no thread"),
             ("jump 3", "line 3: \"jump 3\": no step"),

@@ -16,6 +16,7 @@ pub(crate) fn parse(text: &str) -> Result<Script, String> {
             instances: 1,
             threads: 1,
             batch: 100,
+            transactions: 5,
         },
         steps: Vec::new(),
     };
@@ -39,6 +40,7 @@ fn read_line(line: &str, script: &mut Script) -> Result<(), String> {
                 instances: words.named("instances")?,
                 threads: words.named("threads")?,
                 batch: words.named("batch")?,
+                transactions: words.named("transactions")?,
             };
         }
         _ => {

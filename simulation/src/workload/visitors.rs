@@ -235,8 +235,7 @@ fn best(plan: &Plan, random: &mut Random) -> Ask {
         _ => Some(random.pick(&plan.sections).0.clone()),
     };
     Ask::Best {
-        quantity: i32::try_from(random.weighted(&[(3, 1), (4, 2), (2, 3), (1, 4), (1, 6)]))
-            .unwrap_or(1),
+        quantity: random.weighted(&[(3, 1), (4, 2), (2, 3), (1, 4), (1, 6)]),
         section,
         split: random.in_a_thousand(400),
     }

@@ -8,6 +8,7 @@ mod rest;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use stagedoor_state::MemoryDatabase;
@@ -43,7 +44,11 @@ impl World {
     /// A topology that cannot be built.
     pub(crate) fn new(size: Size, trace: bool) -> Result<Arc<Self>, Violation> {
         let clock = Arc::new(VirtualClock::new(START_MS));
-        let cluster = SimulatedCluster::new(Arc::clone(&clock), ClusterConfig::default());
+        let brokers = ClusterConfig {
+            transaction_timeout: Duration::from_secs(size.transactions),
+            ..ClusterConfig::default()
+        };
+        let cluster = SimulatedCluster::new(Arc::clone(&clock), brokers);
         let site = Site::new(size, Arc::clone(&clock) as Arc<_>);
         let site = site.map_err(|error| Violation::new("L1", error.to_string()))?;
         let site = Arc::new(site);

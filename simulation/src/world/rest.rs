@@ -5,8 +5,9 @@ use stagedoor_topology::log::{Isolation, Outgoing};
 use super::World;
 use crate::judge::Violation;
 
-/// How long a run may take to converge, in rounds of [`ROUND_MS`].
-const ROUNDS: u32 = 400;
+/// How long a run may take to converge, in rounds of [`ROUND_MS`]: the session time-out of a member
+/// that is gone, twice, because a second one may be expelled after it, and what a takeover needs.
+const ROUNDS: u32 = 80;
 const ROUND_MS: u64 = 250;
 
 /// Cycles of each thread in a round.
