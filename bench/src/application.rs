@@ -53,19 +53,20 @@ pub(crate) struct Round<'a> {
 
 /// One round of the product on one partition, in this process. Returns committed holds a second.
 pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
-    let Round { application, log, stores, directory, holds } = round;
+    let Round {
+        application,
+        log,
+        stores,
+        directory,
+        holds,
+    } = round;
     let naming = TopicNaming {
         application_id: application.to_owned(),
         prefix: format!("{application}."),
         partitions: 1,
     };
     let secret = Secret::new(*b"bench");
-    let config = StreamsConfig::new(
-        naming,
-        directory.join("run"),
-        "bench".to_owned(),
-        secret,
-    );
+    let config = StreamsConfig::new(naming, directory.join("run"), "bench".to_owned(), secret);
     let counter = Arc::new(Counter {
         answers: AtomicUsize::new(0),
         holds: AtomicUsize::new(0),
