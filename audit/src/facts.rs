@@ -4,17 +4,6 @@ use stagedoor_avro::AvroRecord;
 use stagedoor_processors::concert::records::{
     ConcertListing, GeneralPlaces, HoldExpired, HoldReleased, SeatsHeld,
 };
-use stagedoor_topology::Stamp;
-
-use crate::report::Place;
-
-/// Something that happened, by its own record.
-#[derive(Debug, Clone)]
-pub(crate) struct Fact {
-    pub(crate) stamp: Stamp,
-    pub(crate) place: Place,
-    pub(crate) what: What,
-}
 
 /// What happened.
 #[derive(Debug, Clone)]

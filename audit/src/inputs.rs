@@ -5,7 +5,7 @@ use stagedoor_processors::concert::records::{HoldSeats, PutConcert, ReleaseHold}
 use stagedoor_topology::log::TopicPartition;
 use stagedoor_topology::{Record, Secret, Tick};
 
-use crate::history::{Hash, digest};
+use crate::turn::{Hash, digest};
 
 /// A command's id inside its user and concert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

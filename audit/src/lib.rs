@@ -1,26 +1,44 @@
-//! The audit: every promise has one checker, and each reads only topics and stores.
+//! The audit: every promise has one checker, and each reads only topics and, where they are given,
+//! stores.
 //!
-//! Reading order: [`run()`] (what is read and which checkers run), `history` (what is kept of it),
-//! `checkers/` (one promise a file), `replay` (the command log through the processors once more,
-//! in memory), [`Report`]. The checkers of seats (S) are judges of their own: they never call the
-//! rules. Those of recovery (D) compare the rules with themselves.
+//! Reading order: [`run()`] (what is read and in which order), `turn` (what checkers see),
+//! `checkers/` (one promise a file), `lane` (one command partition), `spill` (outputs in the order
+//! of their inputs), `replay` (the command log through the processors once more, in memory),
+//! [`verify`] (the replay alone), [`Report`]. The checkers of seats (S) are judges of their own:
+//! they never call the rules. Those of recovery (D) compare the rules with themselves.
 //!
-//! Memory: one line of a few dozen bytes for every command and every record that came of it, the
-//! events of reservations, and the rows of all tasks. Other values are kept as digests.
+//! A checker is fed turn by turn: one input of a command partition with everything that came of
+//! it. What came of it is spread over several topics in another order, so all topics of outputs
+//! are read once, sorted by command partition and merged by their stamps.
+//!
+//! Memory, with a history of any length:
+//! - the budget for outputs on their way (64 MiB unless another is given, and as much again for
+//!   what a growing buffer has in reserve); the rest moves to temporary space, as much as the keys
+//!   and values of the outputs have and 52 bytes for each;
+//! - 64 KiB for each output partition that the command partition under audit wrote to;
+//! - the state of one task, twice: replayed, and restored from its changelog;
+//! - what the checkers keep of one command partition: an entry for every seat that was ever held,
+//!   every concert, every live reservation and its user, and the command ids of one day of log time;
+//! - one stamp for every pair of a command partition and an output partition.
 
 mod checkers;
 mod contents;
 mod error;
 mod facts;
-mod history;
 mod inputs;
-mod load;
+mod lane;
+mod read;
 mod replay;
 mod report;
 mod run;
 #[cfg(test)]
 mod samples;
+mod spill;
+mod turn;
+mod verify;
 
 pub use error::AuditError;
+pub use read::Progress;
 pub use report::{Checker, Place, Report, Violation};
 pub use run::{Sources, after_crash, run};
+pub use verify::{Difference, Verified, verify};

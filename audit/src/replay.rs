@@ -17,21 +17,25 @@ use stagedoor_topology::{
 };
 
 use crate::error::AuditError;
-use crate::history::{Channel, Hash};
 use crate::inputs::{InputKind, kind_of};
-use crate::load::output_digest;
+use crate::turn::Channel;
 
 const TIMERS_PER_UNIT: usize = 256;
-/// How much of a poison value a dead letter keeps.
+/// How much of a poison value a dead letter keeps, if that is less than half a record.
 const DEAD_LETTER_BYTES: usize = 512 * 1024;
-const RECORDS_PER_COMMIT: usize = 1_000;
+/// Most windowed rows past their time that go at once, so that the state stays small.
+const PURGE_PER_COMMIT: usize = 4 * RECORDS_PER_COMMIT;
+const RECORDS_PER_COMMIT: usize = 16;
 
 /// One output that the replay gives; its log id is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Given {
     pub(crate) stamp: Stamp,
     pub(crate) channel: Channel,
-    pub(crate) digest: Hash,
+    /// None for a dead letter, which stands in the partition of its input.
+    pub(crate) partition: Option<i32>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// What a replay has to know besides the records.
@@ -50,7 +54,7 @@ pub(crate) struct Rules<'a> {
 pub(crate) struct Replay<'a> {
     /// The state so far.
     pub(crate) state: TaskState,
-    /// Everything forwarded so far, in order.
+    /// What was forwarded since it was last emptied, in order.
     pub(crate) given: Vec<Given>,
     /// Greatest log time so far.
     pub(crate) time_ms: i64,
@@ -114,6 +118,11 @@ impl<'a> Replay<'a> {
         self.turn(record, timers).map_err(stopped)
     }
 
+    /// Makes the writes of the last records part of the committed state.
+    pub(crate) fn settle(&mut self) -> Result<(), AuditError> {
+        Ok(self.state.commit(&[])?)
+    }
+
     fn turn(&mut self, record: &Record<'_>, timer_units: u32) -> Result<(), TaskError> {
         self.time_ms = self.time_ms.max(record.timestamp_ms);
         let record = Record {
@@ -129,6 +138,7 @@ impl<'a> Replay<'a> {
             self.records += 1;
             if self.records.is_multiple_of(RECORDS_PER_COMMIT) {
                 self.state.commit(&[])?;
+                self.state.purge_expired(self.time_ms, PURGE_PER_COMMIT)?;
             }
         }
         Ok(())
@@ -182,7 +192,7 @@ impl<'a> Replay<'a> {
             if kind_of(record, self.rules.secret) == InputKind::Tick {
                 return Ok(());
             }
-            self.finish_unit(record.offset, unit, vec![letter(record)]);
+            self.finish_unit(record.offset, unit, vec![self.letter(record)]);
             return Ok(());
         } else {
             self.guarded(|processor, context| processor.process(record, context))?
@@ -194,7 +204,7 @@ impl<'a> Replay<'a> {
             let _ = self.guarded(|processor, context| {
                 processor.answer_failure(record, &failure, context)
             })?;
-            letters.push(letter(record));
+            letters.push(self.letter(record));
         }
         self.finish_unit(record.offset, unit, letters);
         Ok(())
@@ -236,31 +246,31 @@ impl<'a> Replay<'a> {
     fn finish_unit(&mut self, offset: i64, unit: u32, letters: Vec<Letter>) {
         let partitions = self.rules.partitions;
         let start = self.given.len();
-        let given = |channel, digest| Given {
-            stamp: Stamp::default(),
-            channel,
-            digest,
-        };
         for forward in self.forwarded.drain(..) {
             let Some(channel) = channel(forward.sink.topic) else {
                 continue;
             };
-            let message = &forward.message;
+            let message = forward.message;
             let by_key = || partition_for(&message.key, partitions);
             let named = message
                 .partition
                 .filter(|partition| (0..partitions).contains(partition));
-            let value = message.value.as_deref().unwrap_or_default();
-            let partition = named.unwrap_or_else(by_key);
-            self.given.push(given(
+            self.given.push(Given {
+                stamp: Stamp::default(),
                 channel,
-                output_digest(channel, partition, &message.key, value),
-            ));
+                partition: Some(named.unwrap_or_else(by_key)),
+                key: message.key,
+                value: message.value.unwrap_or_default(),
+            });
         }
-        for (key, value) in letters {
-            let digest = output_digest(Channel::DeadLetters, 0, &key, &value);
-            self.given.push(given(Channel::DeadLetters, digest));
-        }
+        self.given
+            .extend(letters.into_iter().map(|(key, value)| Given {
+                stamp: Stamp::default(),
+                channel: Channel::DeadLetters,
+                partition: None,
+                key,
+                value,
+            }));
         let count = u32::try_from(self.given.len() - start).unwrap_or(u32::MAX);
         for (index, given) in (0..).zip(&mut self.given[start..]) {
             let partition = self.partition;
@@ -273,6 +283,16 @@ impl<'a> Replay<'a> {
                 count,
             };
         }
+    }
+
+    fn letter(&self, record: &Record<'_>) -> Letter {
+        let limit = DEAD_LETTER_BYTES.min(self.rules.max_record_bytes / 2);
+        let cut = |bytes: &[u8], limit: usize| bytes[..bytes.len().min(limit)].to_vec();
+        let (key, value) = (
+            record.key.unwrap_or_default(),
+            record.value.unwrap_or_default(),
+        );
+        (cut(key, limit / 2), cut(value, limit))
     }
 
     /// Keys of the timers that are due, earliest first.
@@ -295,12 +315,6 @@ impl<'a> Replay<'a> {
         })?;
         Ok(due)
     }
-}
-
-fn letter(record: &Record<'_>) -> Letter {
-    let value = record.value.unwrap_or_default();
-    let kept = &value[..value.len().min(DEAD_LETTER_BYTES)];
-    (record.key.unwrap_or_default().to_vec(), kept.to_vec())
 }
 
 fn channel(topic: &str) -> Option<Channel> {

@@ -32,6 +32,24 @@ pub enum Checker {
 }
 
 impl Checker {
+    /// The promise, in a few words.
+    #[must_use]
+    pub const fn promise(self) -> &'static str {
+        match self {
+            Self::S1 => "a seat has one live owner",
+            Self::S2 => "seats add up to the capacity",
+            Self::S3 => "limits per user hold",
+            Self::S5 => "holds end at their deadline",
+            Self::C1 => "one answer, one effect per key",
+            Self::C3 => "no input skipped or repeated",
+            Self::C4 => "no torn set",
+            Self::C5 => "positions agree",
+            Self::D1 => "replay gives the same bytes",
+            Self::D2 => "the changelog restores the state",
+            Self::D3 => "a crashed store is its replay",
+        }
+    }
+
     /// The checkers that [`crate::run()`] runs; [`Checker::D3`] is for [`crate::after_crash`].
     pub const AT_REST: [Self; 10] = [
         Self::S1,
@@ -100,6 +118,13 @@ const KEPT: u64 = 50;
 pub struct Report {
     /// Violations in the order in which they were found.
     pub violations: Vec<Violation>,
+    /// Log time up to which results, events or dead letters may have left their topics by
+    /// retention: completeness is checked from there on. `None`: from the first command on.
+    pub complete_after_ms: Option<i64>,
+    /// Command partitions that were looked at.
+    pub partitions: usize,
+    /// Records that were read.
+    pub records: u64,
     found: BTreeMap<Checker, u64>,
     looked_at: BTreeMap<(Checker, &'static str), u64>,
 }
@@ -127,6 +152,9 @@ impl Report {
     /// Adds another report to this one.
     pub fn merge(&mut self, other: Self) {
         self.violations.extend(other.violations);
+        self.complete_after_ms = self.complete_after_ms.max(other.complete_after_ms);
+        self.partitions += other.partitions;
+        self.records += other.records;
         for (checker, count) in other.found {
             *self.found.entry(checker).or_default() += count;
         }
@@ -149,6 +177,20 @@ impl Report {
             .filter(|((of, name), _)| *of == checker && *name == what)
             .map(|(_, n)| n)
             .sum()
+    }
+
+    /// Everything that a checker looked at, with counts.
+    pub fn looked(&self, checker: Checker) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.looked_at.iter();
+        let of = counts.filter(move |((of, _), _)| *of == checker);
+        of.map(|((_, what), count)| (*what, *count))
+    }
+
+    /// The first violation that a checker found.
+    #[must_use]
+    pub fn first(&self, checker: Checker) -> Option<&Violation> {
+        let mut violations = self.violations.iter();
+        violations.find(|violation| violation.checker == checker)
     }
 
     /// Which of these checkers prove nothing: one of the things they look at was not there.

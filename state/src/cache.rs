@@ -4,20 +4,18 @@
 //! it becomes the old one, and what was in the old one and not read since is forgotten. So the
 //! cache is bounded, and needs neither lists nor an allocation per row.
 
-use std::hash::BuildHasher;
 use std::mem;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
 /// Bytes of keys and values per generation. A task has two of them.
 const GENERATION_BYTES: usize = 2 << 20;
 
-/// Committed rows of one task. Absent rows are not remembered: most of them are asked for once.
+/// Committed rows of one task, by the hashes that the overlay gives their keys.
 #[derive(Default)]
 pub(crate) struct RowCache {
     young: Generation,
     old: Generation,
-    hasher: DefaultHashBuilder,
 }
 
 #[derive(Default)]
@@ -34,15 +32,13 @@ struct CachedRow {
 
 impl RowCache {
     /// The value of a row, if it is remembered, and whether it is about to be forgotten.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<(&[u8], bool)> {
-        let hash = self.hasher.hash_one(key);
+    pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<(&[u8], bool)> {
         let young = self.young.get(hash, key).map(|value| (value, false));
         young.or_else(|| self.old.get(hash, key).map(|value| (value, true)))
     }
 
     /// Remembers a row that was read.
-    pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) {
-        let hash = self.hasher.hash_one(key);
+    pub(crate) fn insert(&mut self, hash: u64, key: &[u8], value: &[u8]) {
         if self.young.bytes.len() + key.len() + value.len() > GENERATION_BYTES {
             mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
@@ -51,20 +47,18 @@ impl RowCache {
     }
 
     /// Keeps a remembered row for longer.
-    pub(crate) fn renew(&mut self, key: &[u8]) {
-        let hash = self.hasher.hash_one(key);
+    pub(crate) fn renew(&mut self, hash: u64, key: &[u8]) {
         if let Some(value) = self.old.get(hash, key).map(<[u8]>::to_vec) {
             self.old.remove(hash, key);
-            self.insert(key, &value);
+            self.insert(hash, key, &value);
         }
     }
 
     /// A row is committed: what is remembered of it follows.
-    pub(crate) fn update(&mut self, key: &[u8], value: Option<&[u8]>) {
-        let hash = self.hasher.hash_one(key);
+    pub(crate) fn update(&mut self, hash: u64, key: &[u8], value: Option<&[u8]>) {
         let known = self.young.remove(hash, key) | self.old.remove(hash, key);
         if let (true, Some(value)) = (known, value) {
-            self.insert(key, value);
+            self.insert(hash, key, value);
         }
     }
 
@@ -123,34 +117,48 @@ impl Generation {
 mod tests {
     use super::{GENERATION_BYTES, RowCache};
 
+    /// Any hash will do; this one is that of FNV-1a.
+    fn hash(key: &[u8]) -> u64 {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        key.iter().fold(0xcbf2_9ce4_8422_2325, step)
+    }
+
+    fn insert(cache: &mut RowCache, key: &[u8], value: &[u8]) {
+        cache.insert(hash(key), key, value);
+    }
+
+    fn get<'a>(cache: &'a RowCache, key: &[u8]) -> Option<(&'a [u8], bool)> {
+        cache.get(hash(key), key)
+    }
+
     #[test]
     fn what_is_read_stays_and_the_rest_is_forgotten() {
         let mut cache = RowCache::default();
-        cache.insert(b"hot", b"1");
-        cache.insert(b"cold", b"1");
+        insert(&mut cache, b"hot", b"1");
+        insert(&mut cache, b"cold", b"1");
         for number in 0..100_000_u64 {
-            cache.insert(&number.to_be_bytes(), &[0; 100]);
-            if cache.get(b"hot").expect("a hot row").1 {
-                cache.renew(b"hot");
+            insert(&mut cache, &number.to_be_bytes(), &[0; 100]);
+            if get(&cache, b"hot").expect("a hot row").1 {
+                cache.renew(hash(b"hot"), b"hot");
             }
         }
-        assert!(cache.get(b"cold").is_none());
-        assert!(cache.get(&99_999_u64.to_be_bytes()).is_some());
+        assert!(get(&cache, b"cold").is_none());
+        assert!(get(&cache, &99_999_u64.to_be_bytes()).is_some());
         assert!(cache.young.bytes.len().max(cache.old.bytes.len()) <= GENERATION_BYTES);
     }
 
     #[test]
     fn committed_rows_replace_what_is_remembered_in_either_generation() {
         let mut cache = RowCache::default();
-        cache.insert(b"a", b"1");
-        cache.insert(b"b", b"1");
+        insert(&mut cache, b"a", b"1");
+        insert(&mut cache, b"b", b"1");
         std::mem::swap(&mut cache.young, &mut cache.old);
-        cache.update(b"a", Some(b"22"));
-        cache.update(b"b", None);
-        cache.update(b"c", Some(b"1"));
-        assert_eq!(cache.get(b"a"), Some((b"22".as_slice(), false)));
-        assert_eq!(cache.get(b"b"), None);
-        assert_eq!(cache.get(b"c"), None);
+        cache.update(hash(b"a"), b"a", Some(b"22"));
+        cache.update(hash(b"b"), b"b", None);
+        cache.update(hash(b"c"), b"c", Some(b"1"));
+        assert_eq!(get(&cache, b"a"), Some((b"22".as_slice(), false)));
+        assert_eq!(get(&cache, b"b"), None);
+        assert_eq!(get(&cache, b"c"), None);
         assert!(cache.old.rows.is_empty());
     }
 }

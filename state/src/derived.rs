@@ -5,7 +5,7 @@
 
 use crate::keys::KeyWriter;
 use crate::store_set::EXPIRY_ID;
-use crate::{EntryIndex, Key, SumIndex};
+use crate::{EntryIndex, Key, KeyLike, SumIndex};
 
 /// What a row contributes to derived indexes; handed to the function given to
 /// [`Store::derives`](crate::Store::derives).
@@ -21,13 +21,18 @@ impl<'a> Derived<'a> {
     }
 
     /// The row has this entry in the index.
-    pub fn entry<K: Key>(&mut self, index: &EntryIndex<K>, key: &K) {
+    pub fn entry<K: Key, Q: KeyLike<K> + ?Sized>(&mut self, index: &EntryIndex<K>, key: &Q) {
         let start = self.changes.keys.append(index.id(), key);
         self.changes.push(start, Contribution::Entry(self.side));
     }
 
     /// The row adds this much to the sum under the key.
-    pub fn add<K: Key>(&mut self, index: &SumIndex<K>, key: &K, delta: i64) {
+    pub fn add<K: Key, Q: KeyLike<K> + ?Sized>(
+        &mut self,
+        index: &SumIndex<K>,
+        key: &Q,
+        delta: i64,
+    ) {
         if delta == 0 {
             return;
         }

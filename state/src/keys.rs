@@ -20,15 +20,19 @@ pub use writer::KeyWriter;
 
 use crate::StateError;
 
+/// What a row is looked up by: its key, or the same with its texts and arrays borrowed, so that a
+/// look-up copies nothing. Both write the same bytes.
+pub trait KeyLike<K> {
+    /// Appends the bytes of this key.
+    fn write(&self, out: &mut KeyWriter);
+}
+
 /// A value that can be the key of a row.
 ///
 /// Writing must preserve order: `a < b` exactly when the bytes of `a` sort before those of `b`.
 /// Types built from the primitives of [`KeyWriter`], field by field, have that property.
-pub trait Key: Sized {
-    /// Appends the bytes of this key.
-    fn write(&self, out: &mut KeyWriter);
-
-    /// Reads back what [`Key::write`] wrote.
+pub trait Key: KeyLike<Self> + Sized {
+    /// Reads back what [`KeyLike::write`] wrote.
     ///
     /// # Errors
     /// [`StateError::MalformedKey`] where the bytes are no such key.

@@ -3,13 +3,18 @@
 //!
 //! All bytes live in one buffer that only grows until the next commit. A rollback therefore
 //! needs no copies: it puts back where a value stood, and cuts the buffer off.
+//!
+//! Writes are put in order when a commit asks for it, all at once. Only the keys of a store that
+//! is scanned in between are kept in order from then on.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::key_order::sort_by_key;
 use crate::short_key::ShortKey;
 
 /// Ordered writes with an undo log.
@@ -19,8 +24,12 @@ pub(crate) struct Overlay {
     slots: Vec<Slot>,
     /// Slots by the hash of their key: reads and writes of single keys.
     by_hash: HashTable<usize>,
-    /// Slots by key: scans, and the order of a commit.
-    by_key: BTreeMap<ShortKey, usize>,
+    scanned: RefCell<Scanned>,
+    /// All slots in key order, if somebody has asked since the last key went in or out.
+    in_order: RefCell<Vec<usize>>,
+    /// The lowest key of each store that was written since the last commit, some undone again: a
+    /// scan that ends before it finds nothing here. What is due is asked for with every record.
+    lowest: Vec<(u8, ShortKey)>,
     hasher: DefaultHashBuilder,
     undo: Vec<Undo>,
     /// Where the buffer ended at the last savepoint: values behind it are not needed for undo.
@@ -29,6 +38,13 @@ pub(crate) struct Overlay {
     generation: u64,
     /// Whether a savepoint was taken since.
     undoable: bool,
+}
+
+/// Slots by key, of the stores that were scanned since the last commit.
+#[derive(Default)]
+struct Scanned {
+    stores: BTreeSet<u8>,
+    by_key: BTreeMap<ShortKey, usize>,
 }
 
 /// A point to roll back to. It ends with the next commit or discard.
@@ -51,6 +67,7 @@ pub(crate) enum Origin {
 
 #[derive(Clone, Copy)]
 struct Slot {
+    hash: u64,
     key: Span,
     state: SlotState,
 }
@@ -76,14 +93,25 @@ struct Undo {
 /// One write of the overlay; no value means deleted.
 pub(crate) struct OverlayRow<'a> {
     pub(crate) key: &'a [u8],
+    pub(crate) hash: u64,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) logged: bool,
 }
 
 impl Overlay {
+    /// The hash of a key, by which everything in memory finds it: a read takes it once.
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
     /// What was written under a key: nothing, a delete (inner none), or a value.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        let slot = self.find(self.hash(key), key)?;
+        self.get_hashed(self.hash(key), key)
+    }
+
+    /// As [`Overlay::get`], for who has the hash of the key already.
+    pub(crate) fn get_hashed(&self, hash: u64, key: &[u8]) -> Option<Option<&[u8]>> {
+        let slot = self.find(hash, key)?;
         Some(self.slots[slot].state.value.map(|span| self.at(span)))
     }
 
@@ -101,24 +129,81 @@ impl Overlay {
     pub(crate) fn range<'a>(
         &'a self,
         from: &[u8],
-        until: &[u8],
+        until: &'a [u8],
     ) -> impl Iterator<Item = OverlayRow<'a>> + use<'a> {
-        // An inverted range is empty; the map would refuse it.
-        let bounds = (Bound::Included(from), Bound::Excluded(until.max(from)));
-        self.by_key
-            .range::<[u8], _>(bounds)
-            .map(|(key, slot)| self.row(key.as_slice(), *slot))
+        let mut next = (!self.is_empty_between(from, until)).then(|| {
+            self.keep_in_order(from, until);
+            self.first_between(Bound::Included(from), until)
+        });
+        // Step by step, because a visitor may begin a scan of its own.
+        std::iter::from_fn(move || {
+            let slot = next.take().flatten()?;
+            let row = self.row(slot);
+            next = Some(self.first_between(Bound::Excluded(row.key), until));
+            Some(row)
+        })
+    }
+
+    /// The first slot of a range, whose stores are kept in order.
+    fn first_between(&self, from: Bound<&[u8]>, until: &[u8]) -> Option<usize> {
+        let scanned = self.scanned.borrow();
+        let mut rows = scanned.by_key.range::<[u8], _>((from, Bound::Unbounded));
+        let (key, slot) = rows.next()?;
+        (key.as_slice() < until).then_some(*slot)
+    }
+
+    /// The keys of these stores are in order from now on.
+    fn keep_in_order(&self, from: &[u8], until: &[u8]) {
+        let id = |key: &[u8]| key.first().copied().unwrap_or_default();
+        let mut scanned = self.scanned.borrow_mut();
+        let Scanned { stores, by_key } = &mut *scanned;
+        let new: BTreeSet<u8> = (id(from)..=id(until))
+            .filter(|id| !stores.contains(id))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        for (slot, Slot { key, .. }) in self.slots.iter().enumerate() {
+            let key = self.at(*key);
+            if new.contains(&id(key)) {
+                by_key.insert(key.into(), slot);
+            }
+        }
+        stores.extend(new);
+    }
+
+    /// Whether a range inside one store certainly has no writes.
+    fn is_empty_between(&self, from: &[u8], until: &[u8]) -> bool {
+        let Some(id) = from.first().filter(|id| until.first() == Some(id)) else {
+            return false;
+        };
+        let lowest = self.lowest.iter().find(|(known, _)| known == id);
+        lowest.is_none_or(|(_, lowest)| until <= lowest.as_slice())
     }
 
     /// All writes in key order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = OverlayRow<'_>> {
-        self.by_key
-            .iter()
-            .map(|(key, slot)| self.row(key.as_slice(), *slot))
+        if self.in_order.borrow().len() != self.slots.len() {
+            let mut order = self.in_order.borrow_mut();
+            order.clear();
+            order.extend(0..self.slots.len());
+            sort_by_key(&mut order, |slot| self.at(self.slots[slot].key));
+        }
+        let order = self.in_order.borrow();
+        (0..order.len()).map(move |place| self.row(order[place]))
+    }
+
+    /// All writes in no particular order, which costs nothing.
+    pub(crate) fn rows_as_written(&self) -> impl Iterator<Item = OverlayRow<'_>> {
+        (0..self.slots.len()).map(|slot| self.row(slot))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     pub(crate) fn savepoint(&mut self) -> Savepoint {
@@ -151,7 +236,9 @@ impl Overlay {
         self.bytes.clear();
         self.slots.clear();
         self.by_hash.clear();
-        self.by_key.clear();
+        *self.scanned.get_mut() = Scanned::default();
+        self.in_order.get_mut().clear();
+        self.lowest.clear();
         self.undo.clear();
         self.kept = 0;
         self.undoable = false;
@@ -189,19 +276,33 @@ impl Overlay {
         let span = self.append(key);
         let value = value.map(|value| self.append(value));
         self.slots.push(Slot {
+            hash,
             key: span,
             state: SlotState { value, logged },
         });
-        let (slots, bytes, hasher) = (&self.slots, &self.bytes, &self.hasher);
-        self.by_hash.insert_unique(hash, slot, |slot| {
-            let Span { start, end } = slots[*slot].key;
-            hasher.hash_one(&bytes[start..end])
-        });
-        self.by_key.insert(key.into(), slot);
+        let slots = &self.slots;
+        self.by_hash
+            .insert_unique(hash, slot, |slot| slots[*slot].hash);
+        self.in_order.get_mut().clear();
+        let Scanned { stores, by_key } = self.scanned.get_mut();
+        if key.first().is_some_and(|id| stores.contains(id)) {
+            by_key.insert(key.into(), slot);
+        }
+        self.lower(key);
         self.remember(Undo {
             slot,
             previous: None,
         });
+    }
+
+    /// A key goes in: the lowest of its store may be this one.
+    fn lower(&mut self, key: &[u8]) {
+        let Some(id) = key.first() else { return };
+        match self.lowest.iter_mut().find(|(known, _)| known == id) {
+            Some((_, lowest)) if lowest.as_slice() <= key => {}
+            Some((_, lowest)) => *lowest = key.into(),
+            None => self.lowest.push((*id, key.into())),
+        }
     }
 
     fn remember(&mut self, undo: Undo) {
@@ -218,9 +319,10 @@ impl Overlay {
         // Slots are made in order, so the youngest one is the last.
         let Some(slot) = self.slots.pop() else { return };
         let key = &self.bytes[slot.key.start..slot.key.end];
-        self.by_key.remove(key);
-        let hash = self.hasher.hash_one(key);
-        if let Ok(entry) = self.by_hash.find_entry(hash, |index| *index == undo.slot) {
+        self.in_order.get_mut().clear();
+        self.scanned.get_mut().by_key.remove(key);
+        let is_it = |index: &usize| *index == undo.slot;
+        if let Ok(entry) = self.by_hash.find_entry(slot.hash, is_it) {
             entry.remove();
         }
     }
@@ -234,10 +336,12 @@ impl Overlay {
         }
     }
 
-    fn row<'a>(&'a self, key: &'a [u8], slot: usize) -> OverlayRow<'a> {
-        let SlotState { value, logged } = self.slots[slot].state;
+    fn row(&self, slot: usize) -> OverlayRow<'_> {
+        let Slot { hash, key, state } = self.slots[slot];
+        let SlotState { value, logged } = state;
         OverlayRow {
-            key,
+            key: self.at(key),
+            hash,
             value: value.map(|span| self.at(span)),
             logged,
         }
@@ -247,10 +351,6 @@ impl Overlay {
         self.by_hash
             .find(hash, |slot| self.at(self.slots[*slot].key) == key)
             .copied()
-    }
-
-    fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
     }
 
     fn at(&self, span: Span) -> &[u8] {

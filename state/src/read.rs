@@ -6,7 +6,7 @@ use stagedoor_avro::AvroRecord;
 
 use crate::keys::{KeyReader, KeyWriter};
 use crate::store_set::META_ID;
-use crate::{EntryIndex, Key, KeyRange, StateError, Store, SumIndex};
+use crate::{EntryIndex, Key, KeyLike, KeyRange, StateError, Store, SumIndex};
 
 /// Called for each row of a scan with its physical key and value; breaks off where it wants.
 pub type VisitRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
@@ -50,15 +50,16 @@ pub trait TypedRead: ReadState {
     ///
     /// # Errors
     /// See [`TypedRead`].
-    fn get<K: Key, V: AvroRecord>(
+    fn get<K: Key, V: AvroRecord, Q: KeyLike<K> + ?Sized>(
         &self,
         store: &Store<K, V>,
-        key: &K,
+        key: &Q,
     ) -> Result<Option<V>, StateError> {
-        let key = KeyWriter::physical(store.id(), key);
-        let mut row = None;
-        self.visit_bytes(&key, &mut |value| row = Some(store.decode(&key, value)))?;
-        row.transpose()
+        KeyWriter::with_physical(store.id(), key, |key| {
+            let mut row = None;
+            self.visit_bytes(key, &mut |value| row = Some(store.decode(key, value)))?;
+            row.transpose()
+        })
     }
 
     /// The row under a key, unless it is past its time at `now_ms`. What decides must use this
@@ -66,10 +67,10 @@ pub trait TypedRead: ReadState {
     ///
     /// # Errors
     /// See [`TypedRead`].
-    fn get_at<K: Key, V: AvroRecord>(
+    fn get_at<K: Key, V: AvroRecord, Q: KeyLike<K> + ?Sized>(
         &self,
         store: &Store<K, V>,
-        key: &K,
+        key: &Q,
         now_ms: i64,
     ) -> Result<Option<V>, StateError> {
         Ok(self
@@ -119,9 +120,12 @@ pub trait TypedRead: ReadState {
     ///
     /// # Errors
     /// See [`TypedRead`].
-    fn sum<K: Key>(&self, index: &SumIndex<K>, key: &K) -> Result<i64, StateError> {
-        let key = KeyWriter::physical(index.id(), key);
-        read_sum(self, index.name(), &key)
+    fn sum<K: Key, Q: KeyLike<K> + ?Sized>(
+        &self,
+        index: &SumIndex<K>,
+        key: &Q,
+    ) -> Result<i64, StateError> {
+        KeyWriter::with_physical(index.id(), key, |key| read_sum(self, index.name(), key))
     }
 
     /// Visits the entries of an index in key order.

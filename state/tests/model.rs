@@ -183,6 +183,14 @@ impl Run {
         let Rows { accounts, receipts } = &self.model.rows;
         let expected: Vec<_> = accounts.clone().into_iter().collect();
         assert_eq!(rows(&self.live, &ACCOUNTS, KeyRange::all()), expected);
+        for key in ["", "a", "a\0", "b"]
+            .map(|name| (0..4).map(move |n| key(name, n)))
+            .into_iter()
+            .flatten()
+        {
+            let found = self.live.get(&ACCOUNTS, &key).expect("a look-up");
+            assert_eq!(found.as_ref(), accounts.get(&key));
+        }
         for name in ["", "a", "a\0"] {
             let some = KeyRange::from_until(&key(name, 1), &key("a\0", 3));
             let inside =

@@ -8,6 +8,9 @@ pub enum TaskError {
     /// Another instance owns the task now: close it and rejoin.
     #[error("the task has moved to another instance")]
     Migrated,
+    /// Another thread of this process has not closed the task yet: try again in a moment.
+    #[error("the task is not closed yet by its last owner in this process")]
+    Locked,
     /// The stored bytes are wrong: wipe the task's store and restore it from its changelog.
     #[error("the store of the task is corrupted: {reason}; it is wiped and restored")]
     Corrupted {
@@ -32,6 +35,9 @@ pub enum TaskError {
 
 impl From<StateError> for TaskError {
     fn from(error: StateError) -> Self {
+        if matches!(error, StateError::TaskInUse { .. }) {
+            return Self::Locked;
+        }
         let reason = error.to_string();
         if matches!(error, StateError::Corrupted { .. }) {
             return Self::Corrupted { reason };

@@ -47,7 +47,7 @@ pub use global_table::GlobalTableReader;
 pub use instances::Instance;
 pub use murmur2::partition_for;
 pub use output::Output;
-pub use position::{POSITION_KEY, Position, snapshot_position};
+pub use position::{CHECKPOINT_KEY, Checkpoint, POSITION_KEY, Position, snapshot_position};
 pub use processor::{Context, Forwarded, Processor};
 pub use record::{Header, Headers, Message, NoHeaders, Record, Sink};
 pub use secret::{MAC_LENGTH, Secret};

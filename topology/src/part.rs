@@ -313,16 +313,6 @@ fn opened(
     name: &str,
 ) -> Result<(TaskState, Option<Checkpoint>), TaskError> {
     let state = TaskState::new(stores.storage(name)?, Arc::clone(&wiring.part.stores))?;
-    let checkpoint = read_checkpoint(&state)?;
+    let checkpoint = Checkpoint::of(&state)?;
     Ok((state, checkpoint))
-}
-
-fn read_checkpoint(state: &TaskState) -> Result<Option<Checkpoint>, TaskError> {
-    let Some(bytes) = state.meta(CHECKPOINT_KEY)? else {
-        return Ok(None);
-    };
-    let checkpoint = stagedoor_avro::decode(&bytes).map_err(|error| TaskError::Corrupted {
-        reason: format!("checkpoint: {error}"),
-    })?;
-    Ok(Some(checkpoint))
 }

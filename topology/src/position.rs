@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use stagedoor_avro::AvroRecord;
 use stagedoor_state::{ReadState, TypedRead as _};
 
+use crate::error::TaskError;
 use crate::log::InputPosition;
 
 /// Changelog key of the position record: store id 0 is the runtime's own.
 pub const POSITION_KEY: &[u8] = b"\0position";
 
 /// Store key of the checkpoint.
-pub(crate) const CHECKPOINT_KEY: &[u8] = b"checkpoint";
+pub const CHECKPOINT_KEY: &[u8] = b"checkpoint";
 
 /// Written as the last changelog record of every transaction in which a task moved.
 ///
@@ -54,14 +55,21 @@ impl Position {
 /// What a store on disk reflects; written in the same batch as the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Checkpoint {
-    pub(crate) position: Position,
-    pub(crate) changelog_offset: i64,
-    pub(crate) window_changelog_offset: i64,
-    pub(crate) changelog_topic_id: String,
-    pub(crate) window_changelog_topic_id: String,
-    pub(crate) fingerprint: String,
-    pub(crate) restoring: bool,
+pub struct Checkpoint {
+    /// Input position of the rows.
+    pub position: Position,
+    /// Where a restore would go on in the changelog.
+    pub changelog_offset: i64,
+    /// The same of the window changelog.
+    pub window_changelog_offset: i64,
+    /// Id of the changelog.
+    pub changelog_topic_id: String,
+    /// Id of the window changelog.
+    pub window_changelog_topic_id: String,
+    /// Fingerprint of source and stores of the topology that wrote it.
+    pub fingerprint: String,
+    /// A restore is under way: the rows are those of no position.
+    pub restoring: bool,
 }
 
 impl AvroRecord for Checkpoint {
@@ -69,19 +77,26 @@ impl AvroRecord for Checkpoint {
     const NAME: &'static str = "stagedoor.topology.Checkpoint";
 }
 
+impl Checkpoint {
+    /// The checkpoint of a store, or of a snapshot of it; `None` where it was never served.
+    ///
+    /// # Errors
+    /// A store whose checkpoint cannot be read is corrupted.
+    pub fn of(state: &dyn ReadState) -> Result<Option<Self>, TaskError> {
+        let Some(bytes) = state.meta(CHECKPOINT_KEY)? else {
+            return Ok(None);
+        };
+        let checkpoint = stagedoor_avro::decode(&bytes).map_err(|error| TaskError::Corrupted {
+            reason: format!("checkpoint: {error}"),
+        })?;
+        Ok(Some(checkpoint))
+    }
+}
+
 /// The input position that a snapshot of a task's store reflects: everything before it is in.
 ///
 /// # Errors
 /// A store whose checkpoint cannot be read is corrupted.
-pub fn snapshot_position(
-    snapshot: &dyn ReadState,
-) -> Result<Option<InputPosition>, crate::TaskError> {
-    let Some(bytes) = snapshot.meta(CHECKPOINT_KEY)? else {
-        return Ok(None);
-    };
-    let checkpoint: Checkpoint =
-        stagedoor_avro::decode(&bytes).map_err(|error| crate::TaskError::Corrupted {
-            reason: format!("checkpoint: {error}"),
-        })?;
-    Ok(Some(checkpoint.position.input()))
+pub fn snapshot_position(snapshot: &dyn ReadState) -> Result<Option<InputPosition>, TaskError> {
+    Ok(Checkpoint::of(snapshot)?.map(|checkpoint| checkpoint.position.input()))
 }

@@ -380,8 +380,8 @@ impl Task {
             return Ok(Vec::new());
         };
         let mut due = Vec::new();
-        let mut until = vec![index];
-        until.extend_from_slice(&ordered(now_ms + 1));
+        let mut until = [index; 1 + size_of::<i64>()];
+        until[1..].copy_from_slice(&ordered(now_ms + 1));
         self.state.scan_bytes(&[index], &until, &mut |key, _| {
             let timer = &key[1..];
             if !self.failed_timers.contains(timer) {

@@ -1,61 +1,101 @@
 //! C1: one answer per accepted command, one effect per key, from then on the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::checkers::REMEMBERED_MS;
 use crate::facts::What;
-use crate::history::{Answer, Hash, History, Lane, Output, Verdict, with_key};
 use crate::inputs::{Input, InputKind, Scope};
 use crate::report::{Checker, Report};
+use crate::turn::{Answer, Channel, Hash, Lane, Output, Turn, Verdict};
 
-/// How long a key is remembered.
-const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1_000;
-
-/// Walks the commands of each partition with the effects of their keys.
-pub(crate) fn same_answer(history: &History, report: &mut Report) {
-    for lane in &history.lanes {
-        let results = lane.results();
-        let mut keys = Keys::default();
-        for input in lane.decided() {
-            let InputKind::Command { scope, body } = input.kind else {
-                continue;
-            };
-            let answers = with_key(&results, input.offset, |output| output.stamp.offset);
-            keys.commands += 1;
-            match answers {
-                [only] => keys.judge(lane, input, (scope, body), only, report),
-                _ => {
-                    let text = format!("the command has {} answers and not one", answers.len());
-                    report.find(Checker::C1, &lane.at(input.offset), text);
-                }
-            }
-        }
-        report.look(Checker::C1, "commands", keys.commands);
-        report.look(Checker::C1, "effects", keys.effects.len());
-        report.look(Checker::C1, "repeats with the same body", keys.same);
-        report.look(Checker::C1, "repeats with another body", keys.other);
-    }
-}
-
-/// The first effect of a key.
-struct Effect {
-    body: Hash,
-    answer: Hash,
-    at_ms: i64,
-}
-
-#[derive(Default)]
-struct Keys {
+/// Walks the commands of a partition with the effects of their keys.
+///
+/// An effect is remembered until a day after it is over: a release is over at once, a hold when it
+/// ends, a concert never. So it keeps one entry for every concert and live reservation, and the
+/// keys of one day of log time.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
     effects: BTreeMap<Scope, Effect>,
+    /// The keys of live reservations, by their names.
+    live: BTreeMap<String, Scope>,
+    /// When keys are forgotten.
+    forgotten: BTreeSet<(i64, Scope)>,
     commands: usize,
+    made: usize,
     same: usize,
     other: usize,
 }
 
+/// The first effect of a key.
+#[derive(Debug, Clone, Copy)]
+struct Effect {
+    body: Hash,
+    answer: Hash,
+}
+
 impl Keys {
+    /// Takes one turn: first its timers, then its command.
+    pub(crate) fn turn(&mut self, lane: &Lane, turn: &Turn<'_>, report: &mut Report) {
+        for (_, what) in turn.facts() {
+            self.end(what);
+        }
+        self.forget(turn.input.time_ms);
+        let InputKind::Command { scope, body } = turn.input.kind else {
+            return;
+        };
+        if !turn.over {
+            return;
+        }
+        self.commands += 1;
+        let mut answers = turn.of(Channel::Results);
+        match (answers.next(), answers.count()) {
+            (Some(only), 0) => self.judge(turn, (scope, body), only, report),
+            (first, more) => {
+                let found = more + usize::from(first.is_some());
+                let text = format!("the command has {found} answers and not one");
+                report.find(Checker::C1, &lane.at(turn.input.offset), text);
+            }
+        }
+    }
+
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, report: &mut Report) {
+        report.look(Checker::C1, "commands", self.commands);
+        report.look(Checker::C1, "effects", self.made);
+        report.look(Checker::C1, "repeats with the same body", self.same);
+        report.look(Checker::C1, "repeats with another body", self.other);
+    }
+
+    /// Entries that are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.effects.len() + self.live.len() + self.forgotten.len()
+    }
+
+    /// A reservation that ends is remembered for a day from then on.
+    fn end(&mut self, what: &What) {
+        let (What::Released(taken, at_ms) | What::Expired(taken, at_ms)) = what else {
+            return;
+        };
+        if let Some(scope) = self.live.remove(&taken.reservation) {
+            self.forgotten.insert((at_ms + REMEMBERED_MS, scope));
+        }
+    }
+
+    fn forget(&mut self, now_ms: i64) {
+        while self
+            .forgotten
+            .first()
+            .is_some_and(|(at_ms, _)| *at_ms <= now_ms)
+            && let Some((_, scope)) = self.forgotten.pop_first()
+        {
+            self.effects.remove(&scope);
+        }
+    }
+
     fn judge(
         &mut self,
-        lane: &Lane,
-        input: &Input,
+        turn: &Turn<'_>,
         (scope, body): (Scope, Hash),
         output: &Output,
         report: &mut Report,
@@ -67,31 +107,30 @@ impl Keys {
         if answer.scope != scope {
             find("the answer names another user, concert or command id than the command");
         }
-        let facts = with_key(&lane.facts, input.offset, |fact| fact.stamp.offset);
-        let is_own = |what: &What| !matches!(what, What::Expired(..));
-        let facts = facts.iter().filter(|fact| is_own(&fact.what)).count();
-        let known = self.effects.get(&scope);
-        let known = known.filter(|first| input.time_ms - first.at_ms <= REMEMBERED_MS);
-        let expected = match known {
+        let own = || {
+            turn.facts()
+                .map(|(_, what)| what)
+                .filter(|what| !is_timer(what))
+        };
+        let expected = match self.effects.get(&scope).copied() {
+            None if answer.verdict == Verdict::Effect => {
+                let first = Effect {
+                    body,
+                    answer: answer.bytes,
+                };
+                self.remember(scope, first, own().next(), &turn.input);
+                1
+            }
             None => {
-                let effect = answer.verdict == Verdict::Effect;
-                if effect {
-                    let first = Effect {
-                        body,
-                        answer: answer.bytes,
-                        at_ms: input.time_ms,
-                    };
-                    self.effects.insert(scope, first);
-                } else if answer.verdict == Verdict::Mismatch {
+                if answer.verdict == Verdict::Mismatch {
                     find("refused for another body although the key had no effect before");
                 }
-                usize::from(effect)
+                0
             }
             Some(first) => {
-                if first.body == body {
-                    self.same += 1
-                } else {
-                    self.other += 1
+                match first.body == body {
+                    true => self.same += 1,
+                    false => self.other += 1,
                 }
                 if let Some(text) = repeated(first, body, answer) {
                     find(text);
@@ -99,15 +138,34 @@ impl Keys {
                 0
             }
         };
+        let facts = own().count();
         if facts != expected {
-            find(&format!(
-                "{facts} things happened with this answer, and not {expected}"
-            ));
+            let text = format!("{facts} things happened with this answer, and not {expected}");
+            find(&text);
+        }
+    }
+
+    fn remember(&mut self, scope: Scope, effect: Effect, what: Option<&What>, input: &Input) {
+        self.made += 1;
+        self.effects.insert(scope, effect);
+        match what {
+            Some(What::Held(taken, _)) => {
+                self.live.insert(taken.reservation.clone(), scope);
+            }
+            Some(What::Listed(..)) => {}
+            Some(What::Released(..) | What::Expired(..)) | None => {
+                self.forgotten
+                    .insert((input.time_ms + REMEMBERED_MS, scope));
+            }
         }
     }
 }
 
-fn repeated(first: &Effect, body: Hash, answer: Answer) -> Option<&'static str> {
+fn is_timer(what: &What) -> bool {
+    matches!(what, What::Expired(..))
+}
+
+fn repeated(first: Effect, body: Hash, answer: Answer) -> Option<&'static str> {
     if first.body != body {
         let refused = answer.verdict == Verdict::Mismatch;
         return (!refused).then_some("the key had an effect with another body; it must be refused");
@@ -118,10 +176,13 @@ fn repeated(first: &Effect, body: Hash, answer: Answer) -> Option<&'static str> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Story, found};
+    use crate::samples::Story;
 
     fn check(story: &Story) -> Report {
-        found(|report| same_answer(&story.history(), report))
+        let mut keys = Keys::default();
+        let mut report = story.walk(|lane, turn, report| keys.turn(lane, turn, report));
+        keys.finish(&mut report);
+        report
     }
 
     fn clean() -> Story {

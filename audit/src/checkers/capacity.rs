@@ -2,78 +2,90 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stagedoor_processors::concert::queries::SeatMap;
+use stagedoor_processors::concert::queries::{SeatMap, seat_map};
 use stagedoor_processors::concert::records::{ConcertListing, SectionPlan};
+use stagedoor_state::ReadState;
 
-use crate::facts::{Fact, Taken, What};
-use crate::history::History;
+use crate::error::AuditError;
+use crate::facts::{Taken, What};
 use crate::report::{Checker, Place, Report};
+use crate::turn::Turn;
 
-/// Counts every section through all events, and compares the end with what readers of the store
-/// see in `maps`.
-pub(crate) fn adds_up(history: &History, maps: &BTreeMap<String, SeatMap>, report: &mut Report) {
-    for lane in &history.lanes {
-        let mut halls = BTreeMap::new();
-        for fact in &lane.facts {
-            follow(&mut halls, fact, report);
-        }
-        report.look(Checker::S2, "offsets", lane.facts.len());
-        for (concert, hall) in &halls {
-            report.look(Checker::S2, "seats and places", hall.capacity());
-            hall.compare(
-                concert,
-                maps.get(*concert),
-                &lane.at(lane.processed),
-                report,
-            );
-        }
-    }
+/// Counts every section through all events, and compares the end with what readers of a store
+/// see. It keeps one entry for every section and for every seat that is held.
+#[derive(Debug, Default)]
+pub(crate) struct Capacity {
+    halls: BTreeMap<String, Hall>,
+    offsets: usize,
 }
 
-type Halls<'a> = BTreeMap<&'a str, Hall<'a>>;
-
 /// A concert's sections by id.
-struct Hall<'a>(BTreeMap<&'a str, Section<'a>>);
+#[derive(Debug, Default)]
+struct Hall(BTreeMap<String, Section>);
 
 /// What a section has and what of it is held.
-struct Section<'a> {
-    plan: &'a SectionPlan,
+#[derive(Debug)]
+struct Section {
+    plan: SectionPlan,
     held: BTreeSet<(i32, i32)>,
     places: i64,
 }
 
-fn follow<'a>(halls: &mut Halls<'a>, fact: &'a Fact, report: &mut Report) {
-    let (taken, holds) = match &fact.what {
-        What::Listed(concert, listing) => {
-            halls.insert(concert, Hall::of(listing));
-            return;
+impl Capacity {
+    /// Takes one turn.
+    pub(crate) fn turn(&mut self, turn: &Turn<'_>, report: &mut Report) {
+        for (output, what) in turn.facts() {
+            self.offsets += 1;
+            let (taken, holds) = match what {
+                What::Listed(concert, listing) => {
+                    self.halls.insert(concert.clone(), Hall::of(listing));
+                    continue;
+                }
+                What::Held(taken, _) => (taken, true),
+                What::Released(taken, _) | What::Expired(taken, _) => (taken, false),
+            };
+            let outcome = match self.halls.get_mut(taken.concert.as_str()) {
+                Some(hall) => hall.change(taken, holds),
+                None => Err(format!(
+                    "the concert {} was never put on sale",
+                    taken.concert
+                )),
+            };
+            if let Err(text) = outcome {
+                report.find(Checker::S2, &output.place, text);
+            }
         }
-        What::Held(taken, _) => (taken, true),
-        What::Released(taken, _) | What::Expired(taken, _) => (taken, false),
-    };
-    let outcome = match halls.get_mut(taken.concert.as_str()) {
-        Some(hall) => hall.change(taken, holds),
-        None => Err(format!(
-            "the concert {} was never put on sale",
-            taken.concert
-        )),
-    };
-    if let Err(text) = outcome {
-        report.find(Checker::S2, &fact.place, text);
+    }
+
+    /// Compares the end with the seats of a state as readers would see them.
+    pub(crate) fn finish(
+        &self,
+        end: &Place,
+        state: &dyn ReadState,
+        report: &mut Report,
+    ) -> Result<(), AuditError> {
+        report.look(Checker::S2, "offsets", self.offsets);
+        for (concert, hall) in &self.halls {
+            report.look(Checker::S2, "seats and places", hall.capacity());
+            hall.compare(concert, seat_map(state, concert)?.as_ref(), end, report);
+        }
+        Ok(())
+    }
+
+    /// Entries that are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        let sections = self.halls.values().flat_map(|hall| hall.0.values());
+        sections.map(|section| 1 + section.held.len()).sum()
     }
 }
 
-impl<'a> Hall<'a> {
-    fn of(listing: &'a ConcertListing) -> Self {
-        let section = |plan: &'a SectionPlan| {
-            (
-                plan.id.as_str(),
-                Section {
-                    plan,
-                    held: BTreeSet::new(),
-                    places: 0,
-                },
-            )
+impl Hall {
+    fn of(listing: &ConcertListing) -> Self {
+        let section = |plan: &SectionPlan| {
+            let (held, places) = (BTreeSet::new(), 0);
+            let plan = plan.clone();
+            (plan.id.clone(), Section { plan, held, places })
         };
         Self(listing.sections.iter().map(section).collect())
     }
@@ -141,7 +153,7 @@ impl<'a> Hall<'a> {
     }
 }
 
-impl Section<'_> {
+impl Section {
     fn change_seat(&mut self, label: &str, seat: (i32, i32), holds: bool) -> Result<(), String> {
         let (rows, numbers) = (
             self.plan.rows.unwrap_or(0),
@@ -194,11 +206,18 @@ fn place_of(label: &str) -> Option<(&str, (i32, i32))> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Story, found, map};
+    use crate::samples::{Story, map};
 
     fn check(story: &Story, seats: &str, places: u32) -> Report {
-        let maps = BTreeMap::from([("c".to_owned(), map(seats, places))]);
-        found(|report| adds_up(&story.history(), &maps, report))
+        let mut capacity = Capacity::default();
+        let mut report = story.walk(|_, turn, report| capacity.turn(turn, report));
+        let (shown, place) = (map(seats, places), Place::new("commands", 0, 9));
+        report.look(Checker::S2, "offsets", capacity.offsets);
+        for (concert, hall) in &capacity.halls {
+            report.look(Checker::S2, "seats and places", hall.capacity());
+            hall.compare(concert, Some(&shown), &place, &mut report);
+        }
+        report
     }
 
     #[test]

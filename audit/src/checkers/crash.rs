@@ -1,40 +1,11 @@
 //! D3: after a crash, the store is the replay of its commands up to its own checkpoint.
 
-use serde::{Deserialize, Serialize};
-use stagedoor_avro::AvroRecord;
-use stagedoor_state::{ReadState, TaskState, TypedRead as _};
-use stagedoor_topology::Position;
+use stagedoor_state::TaskState;
+use stagedoor_topology::Checkpoint;
 
 use crate::error::AuditError;
 use crate::replay::Replay;
 use crate::report::{Checker, Place, Report};
-
-/// What a store on disk says that it reflects: the runtime's own row, as far as it matters here.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Checkpoint {
-    pub(crate) position: Position,
-    pub(crate) changelog_offset: i64,
-    pub(crate) window_changelog_offset: i64,
-    pub(crate) changelog_topic_id: String,
-    pub(crate) window_changelog_topic_id: String,
-    pub(crate) fingerprint: String,
-    /// A restore is under way: the rows are those of no position.
-    pub(crate) restoring: bool,
-}
-
-impl AvroRecord for Checkpoint {
-    const SCHEMA_ID: u32 = 4;
-    const NAME: &'static str = "stagedoor.topology.Checkpoint";
-}
-
-/// The checkpoint of a store; `None`: it was never served.
-pub(crate) fn checkpoint(state: &dyn ReadState) -> Result<Option<Checkpoint>, AuditError> {
-    let bytes = state.meta(b"checkpoint")?;
-    Ok(bytes
-        .map(|bytes| stagedoor_avro::decode(&bytes))
-        .transpose()?)
-}
 
 /// Counts a store that proves nothing, because it was not served or is being restored.
 pub(crate) fn look_at_unproven(report: &mut Report) {
@@ -74,6 +45,8 @@ pub(crate) fn is_replay(
 
 #[cfg(test)]
 mod tests {
+    use stagedoor_topology::Position;
+
     use super::*;
     use crate::samples::{Run, found};
 
@@ -108,21 +81,5 @@ mod tests {
     fn a_store_ahead_of_its_checkpoint_is_found() {
         let run = Run::sale();
         assert_eq!(check(&run, run.end() - 1).found(Checker::D3), 1);
-    }
-
-    #[test]
-    fn the_runtimes_own_checkpoint_can_be_read() {
-        let run = Run::sale();
-        let mut live = run.live();
-        let checkpoint = Checkpoint {
-            restoring: true,
-            changelog_offset: 7,
-            ..Checkpoint::default()
-        };
-        let mut bytes = Vec::new();
-        stagedoor_avro::encode(&checkpoint, &mut bytes).unwrap();
-        live.commit(&[(b"checkpoint", &bytes)]).unwrap();
-        let read = super::checkpoint(&live).unwrap().unwrap();
-        assert!(read.restoring && read.changelog_offset == 7);
     }
 }

@@ -1,76 +1,84 @@
 //! S5: a hold ends at the first record at or after its deadline: never early, never used late.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::facts::{Fact, HoldTimes, Taken, What};
-use crate::history::{History, Lane, with_key};
+use crate::facts::{HoldTimes, Taken, What};
 use crate::inputs::Input;
-use crate::report::{Checker, Report};
+use crate::report::{Checker, Place, Report};
+use crate::turn::{Lane, Turn};
 
-/// Walks the inputs of each partition with its live holds. Log time comes from the inputs, and the
-/// deadline from the concert's plan. `most_late_ms` bounds how late a timer may be, where the
-/// service was up all the time.
-pub(crate) fn at_the_deadline(history: &History, most_late_ms: Option<i64>, report: &mut Report) {
-    for lane in &history.lanes {
-        let mut clock = Clock::new(lane, most_late_ms);
-        for input in lane.decided() {
-            let facts = with_key(&lane.facts, input.offset, |fact| fact.stamp.offset);
-            clock.pass(input, facts, report);
-        }
-        report.look(Checker::S5, "records", lane.decided().len());
-        report.look(Checker::S5, "expired holds", clock.expired);
-    }
-}
-
-struct Clock<'a> {
-    lane: &'a Lane,
+/// Walks the inputs of a command partition with its live holds. Log time comes from the inputs,
+/// and the deadline from the concert's plan. It keeps one entry for every concert and live hold.
+#[derive(Debug)]
+pub(crate) struct Clock {
     most_late_ms: Option<i64>,
-    hold_ms: BTreeMap<&'a str, i64>,
-    deadlines: BTreeMap<&'a str, i64>,
-    due: BTreeSet<(i64, &'a str)>,
+    hold_ms: BTreeMap<String, i64>,
+    deadlines: BTreeMap<Arc<str>, i64>,
+    due: BTreeSet<(i64, Arc<str>)>,
+    records: usize,
     expired: usize,
 }
 
-impl<'a> Clock<'a> {
-    fn new(lane: &'a Lane, most_late_ms: Option<i64>) -> Self {
+impl Clock {
+    /// `most_late_ms` bounds how late a timer may be, where the service was up all the time.
+    pub(crate) fn new(most_late_ms: Option<i64>) -> Self {
         Self {
-            lane,
             most_late_ms,
             hold_ms: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             due: BTreeSet::new(),
+            records: 0,
             expired: 0,
         }
     }
 
-    fn pass(&mut self, input: &Input, facts: &'a [Fact], report: &mut Report) {
-        let (timers, rest) =
-            facts.split_at(facts.partition_point(|fact| matches!(fact.what, What::Expired(..))));
-        for fact in timers {
-            self.take(input, fact, report);
+    /// Takes one turn: first its timers, then what is past its deadline all the same, then the rest.
+    pub(crate) fn turn(&mut self, lane: &Lane, turn: &Turn<'_>, report: &mut Report) {
+        let is_timer = |what: &What| matches!(what, What::Expired(..));
+        let mut facts = turn.facts().peekable();
+        while let Some((output, what)) = facts.next_if(|(_, what)| is_timer(what)) {
+            self.take(&turn.input, &output.place, what, report);
         }
-        let place = self.lane.at(input.offset);
-        while let Some((deadline, name)) = self.due.first().copied() {
-            if deadline > input.time_ms {
-                break;
-            }
-            self.due.pop_first();
-            let text = format!(
-                "{name} is live at {} past its deadline {deadline}",
-                input.time_ms
-            );
-            report.find(Checker::S5, &place, text);
+        if turn.over {
+            self.records += 1;
+            self.past_deadline(&turn.input, &lane.at(turn.input.offset), report);
         }
-        for fact in rest {
-            self.take(input, fact, report);
+        for (output, what) in facts {
+            self.take(&turn.input, &output.place, what, report);
         }
     }
 
-    fn take(&mut self, input: &Input, fact: &'a Fact, report: &mut Report) {
-        let outcome = match &fact.what {
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, report: &mut Report) {
+        report.look(Checker::S5, "records", self.records);
+        report.look(Checker::S5, "expired holds", self.expired);
+    }
+
+    /// Entries that are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.hold_ms.len() + self.deadlines.len() + self.due.len()
+    }
+
+    fn past_deadline(&mut self, input: &Input, place: &Place, report: &mut Report) {
+        let now_ms = input.time_ms;
+        while self
+            .due
+            .first()
+            .is_some_and(|(deadline, _)| *deadline <= now_ms)
+            && let Some((deadline, name)) = self.due.pop_first()
+        {
+            let text = format!("{name} is live at {now_ms} past its deadline {deadline}");
+            report.find(Checker::S5, place, text);
+        }
+    }
+
+    fn take(&mut self, input: &Input, place: &Place, what: &What, report: &mut Report) {
+        let outcome = match what {
             What::Listed(concert, listing) => {
-                self.hold_ms
-                    .insert(concert, i64::from(listing.hold_seconds) * 1_000);
+                let hold_ms = i64::from(listing.hold_seconds) * 1_000;
+                self.hold_ms.insert(concert.clone(), hold_ms);
                 Ok(())
             }
             What::Held(taken, times) => self.hold(input, taken, *times),
@@ -78,19 +86,20 @@ impl<'a> Clock<'a> {
             What::Expired(taken, at_ms) => self.expire(input, taken, *at_ms),
         };
         if let Err(text) = outcome {
-            report.find(Checker::S5, &fact.place, text);
+            report.find(Checker::S5, place, text);
         }
     }
 
-    fn hold(&mut self, input: &Input, taken: &'a Taken, times: HoldTimes) -> Result<(), String> {
+    fn hold(&mut self, input: &Input, taken: &Taken, times: HoldTimes) -> Result<(), String> {
         let hold_ms = self
             .hold_ms
             .get(taken.concert.as_str())
             .copied()
             .unwrap_or(0);
         let deadline = input.time_ms + hold_ms;
-        self.deadlines.insert(&taken.reservation, deadline);
-        self.due.insert((deadline, &taken.reservation));
+        let name: Arc<str> = taken.reservation.as_str().into();
+        self.deadlines.insert(Arc::clone(&name), deadline);
+        self.due.insert((deadline, name));
         if (times.held_at_ms, times.expires_at_ms) == (input.time_ms, deadline) {
             return Ok(());
         }
@@ -101,16 +110,16 @@ impl<'a> Clock<'a> {
         ))
     }
 
-    fn end(&mut self, taken: &'a Taken) -> Option<i64> {
-        let deadline = self.deadlines.get(taken.reservation.as_str()).copied()?;
-        self.due.remove(&(deadline, taken.reservation.as_str()));
+    fn end(&mut self, taken: &Taken) -> Option<i64> {
+        let (name, deadline) = self.deadlines.remove_entry(taken.reservation.as_str())?;
+        self.due.remove(&(deadline, name));
         Some(deadline)
     }
 
-    fn release(&mut self, input: &Input, taken: &'a Taken, at_ms: i64) -> Result<(), String> {
+    fn release(&mut self, input: &Input, taken: &Taken, at_ms: i64) -> Result<(), String> {
         let (name, now_ms) = (&taken.reservation, input.time_ms);
         match self.end(taken) {
-            None => Err(format!("{name} is released and was never held")),
+            None => Err(format!("{name} is released and is not held")),
             Some(deadline) if deadline <= now_ms => Err(format!(
                 "{name} is released at {now_ms}, at or after its deadline {deadline}"
             )),
@@ -121,12 +130,12 @@ impl<'a> Clock<'a> {
         }
     }
 
-    fn expire(&mut self, input: &Input, taken: &'a Taken, at_ms: i64) -> Result<(), String> {
+    fn expire(&mut self, input: &Input, taken: &Taken, at_ms: i64) -> Result<(), String> {
         self.expired += 1;
         let (name, now_ms) = (&taken.reservation, input.time_ms);
         let deadline = self
             .end(taken)
-            .ok_or(format!("{name} expires and was never held"))?;
+            .ok_or(format!("{name} expires and is not held"))?;
         if now_ms < deadline {
             return Err(format!(
                 "{name} expires at {now_ms}, before its deadline {deadline}"
@@ -148,10 +157,13 @@ impl<'a> Clock<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Story, found};
+    use crate::samples::Story;
 
     fn check(story: &Story, most_late_ms: Option<i64>) -> Report {
-        found(|report| at_the_deadline(&story.history(), most_late_ms, report))
+        let mut clock = Clock::new(most_late_ms);
+        let mut report = story.walk(|lane, turn, report| clock.turn(lane, turn, report));
+        clock.finish(&mut report);
+        report
     }
 
     #[test]

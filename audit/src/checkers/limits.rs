@@ -2,46 +2,86 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::What;
-use crate::history::History;
-use crate::report::{Checker, Report};
+use crate::facts::{Taken, What};
+use crate::report::{Checker, Place, Report};
+use crate::turn::Turn;
 
-/// Counts every user's live seats and places of every concert, event by event.
-pub(crate) fn within_limit(history: &History, report: &mut Report) {
-    for lane in &history.lanes {
-        let mut limits: BTreeMap<&str, i64> = BTreeMap::new();
-        let mut live: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-        let mut holds = 0;
-        for fact in &lane.facts {
-            match &fact.what {
+/// Counts every user's live seats and places of every concert, event by event. It keeps one entry
+/// for every concert, and one for every user who has live seats.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    limits: BTreeMap<String, i64>,
+    live: BTreeMap<String, BTreeMap<String, i64>>,
+    holds: usize,
+    users: usize,
+}
+
+impl Limits {
+    /// Takes one turn.
+    pub(crate) fn turn(&mut self, turn: &Turn<'_>, report: &mut Report) {
+        for (output, what) in turn.facts() {
+            match what {
                 What::Listed(concert, listing) => {
-                    limits.insert(concert, i64::from(listing.max_seats_per_user));
+                    let limit = i64::from(listing.max_seats_per_user);
+                    self.limits.insert(concert.clone(), limit);
+                    self.live.entry(concert.clone()).or_default();
                 }
-                What::Held(taken, _) => {
-                    holds += 1;
-                    let of = live.entry((&taken.concert, &taken.user)).or_default();
-                    *of += taken.quantity();
-                    let limit = limits.get(taken.concert.as_str()).copied().unwrap_or(0);
-                    if *of > limit {
-                        let (concert, user) = (&taken.concert, &taken.user);
-                        let text = format!("{user} has {of} seats of {concert}, limit {limit}");
-                        report.find(Checker::S3, &fact.place, text);
-                    }
-                }
-                What::Released(taken, _) | What::Expired(taken, _) => {
-                    *live.entry((&taken.concert, &taken.user)).or_default() -= taken.quantity();
-                }
+                What::Held(taken, _) => self.hold(&output.place, taken, report),
+                What::Released(taken, _) | What::Expired(taken, _) => self.end(taken),
             }
         }
-        report.look(Checker::S3, "holds", holds);
-        report.look(Checker::S3, "users", live.len());
+    }
+
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, report: &mut Report) {
+        report.look(Checker::S3, "holds", self.holds);
+        report.look(Checker::S3, "users with seats", self.users);
+    }
+
+    /// Entries that are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.limits.len() + self.live.values().map(BTreeMap::len).sum::<usize>()
+    }
+
+    fn hold(&mut self, place: &Place, taken: &Taken, report: &mut Report) {
+        self.holds += 1;
+        let (concert, user) = (&taken.concert, &taken.user);
+        let limit = self.limits.get(concert).copied().unwrap_or(0);
+        let of = self.live.entry(concert.clone()).or_default();
+        self.users += usize::from(!of.contains_key(user));
+        let seats = of.entry(user.clone()).or_default();
+        *seats += taken.quantity();
+        if *seats > limit {
+            let text = format!("{user} has {seats} seats of {concert}, limit {limit}");
+            report.find(Checker::S3, place, text);
+        }
+    }
+
+    fn end(&mut self, taken: &Taken) {
+        let Some(of) = self.live.get_mut(&taken.concert) else {
+            return;
+        };
+        if let Some(seats) = of.get_mut(&taken.user) {
+            *seats -= taken.quantity();
+            if *seats == 0 {
+                of.remove(&taken.user);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Story, found};
+    use crate::samples::Story;
+
+    fn check(story: &Story) -> Report {
+        let mut limits = Limits::default();
+        let mut report = story.walk(|_, turn, report| limits.turn(turn, report));
+        limits.finish(&mut report);
+        report
+    }
 
     #[test]
     fn seats_that_were_given_back_do_not_count() {
@@ -50,7 +90,7 @@ mod tests {
             .release(1_100, "r1")
             .hold_places(1_200, "r2", "ann", 2)
             .hold(1_300, "r3", "bob", &["A-2-1"]);
-        let report = found(|report| within_limit(&story.history(), report));
+        let report = check(&story);
         assert!(report.is_clean(&[Checker::S3]), "{report}");
     }
 
@@ -59,7 +99,7 @@ mod tests {
         let story = Story::new()
             .hold(1_000, "r1", "ann", &["A-1-1", "A-1-2"])
             .hold_places(1_200, "r2", "ann", 1);
-        let report = found(|report| within_limit(&story.history(), report));
+        let report = check(&story);
         assert!(
             report.violations[0]
                 .text

@@ -1,20 +1,15 @@
 //! C5: stored, committed and changelogged positions of a task agree, and nothing follows them.
 
 use stagedoor_state::TaskState;
+use stagedoor_topology::Checkpoint;
 use stagedoor_topology::log::InputPosition;
 
-use crate::checkers::crash::checkpoint;
 use crate::contents::Contents;
 use crate::error::AuditError;
 use crate::report::{Checker, Place, Report};
 
-/// Compares the last position of a task's changelog with its store and with its group's offset.
-pub(crate) fn agree(
-    contents: &Contents,
-    live: &TaskState,
-    committed: Option<InputPosition>,
-    report: &mut Report,
-) -> Result<(), AuditError> {
+/// Looks at the end of a task's changelog.
+pub(crate) fn changelog(contents: &Contents, report: &mut Report) {
     if let Some(place) = &contents.torn {
         report.find(
             Checker::C5,
@@ -22,7 +17,30 @@ pub(crate) fn agree(
             "a row follows the last position: part of a torn set",
         );
     }
-    let stored = checkpoint(live)?;
+    if contents.position.is_some() {
+        report.look(Checker::C5, "positions", 1);
+    }
+}
+
+/// Compares the last position of a task's changelog with its group's offset.
+pub(crate) fn group(contents: &Contents, committed: Option<InputPosition>, report: &mut Report) {
+    let Some((position, place)) = &contents.position else {
+        return;
+    };
+    let logged = position.input();
+    if committed != Some(logged) {
+        let text = format!("the changelog is at {logged:?} and the group at {committed:?}");
+        report.find(Checker::C5, place, text);
+    }
+}
+
+/// Compares the last position of a task's changelog with its store.
+pub(crate) fn store(
+    contents: &Contents,
+    live: &TaskState,
+    report: &mut Report,
+) -> Result<(), AuditError> {
+    let stored = Checkpoint::of(live)?;
     let Some((position, place)) = &contents.position else {
         if let Some(stored) = stored.filter(|stored| stored.position.next_offset > 0) {
             let text = format!(
@@ -33,12 +51,7 @@ pub(crate) fn agree(
         }
         return Ok(());
     };
-    report.look(Checker::C5, "positions", 1);
     let logged = position.input();
-    if committed != Some(logged) {
-        let text = format!("the changelog is at {logged:?} and the group at {committed:?}");
-        report.find(Checker::C5, place, text);
-    }
     match stored {
         Some(stored) if stored.restoring || stored.position.input() != logged => {
             let at = stored.position.input();
@@ -66,7 +79,11 @@ mod tests {
             next_offset,
             unit: 0,
         };
-        found(|report| agree(contents, &live, committed.map(at), report).unwrap())
+        found(|report| {
+            changelog(contents, report);
+            group(contents, committed.map(at), report);
+            store(contents, &live, report).unwrap();
+        })
     }
 
     #[test]

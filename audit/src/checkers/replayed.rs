@@ -1,144 +1,176 @@
 //! D1: replay of the command log from offset 0 gives the same bytes: outputs and changelog rows.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use stagedoor_state::{ChangelogKind, ReadState as _, StoreKind, StoreSet, TaskState};
+use stagedoor_state::{ChangelogKind, Digest, ReadState as _, StoreKind, TaskState};
 use stagedoor_topology::Stamp;
 
 use crate::contents::{Contents, Rows};
 use crate::error::AuditError;
-use crate::history::{Channel, Lane, Output};
 use crate::replay::{Given, Replay};
 use crate::report::{Checker, Place, Report};
+use crate::turn::{Channel, Lane, Output, Turn};
 
-/// Compares a replay with what a task wrote, record by record and row by row.
-pub(crate) fn same_bytes(
-    lane: &Lane,
-    replay: &Replay<'_>,
-    contents: &Contents,
-    stores: &Arc<StoreSet>,
-    report: &mut Report,
-) -> Result<(), AuditError> {
-    outputs(lane, &replay.given, report);
-    rows(&lane.at(lane.processed), replay, contents, stores, report)?;
-    report.look(Checker::D1, "records", replay.records);
-    Ok(())
+/// Compares a replay with what a task wrote, record by record. It keeps counts alone.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    outputs: usize,
 }
 
-/// Outputs by their stamps; only what the replay did not give, or gave otherwise, is found.
-fn outputs(lane: &Lane, given: &[Given], report: &mut Report) {
-    let key = |stamp: Stamp, channel: Channel| (Stamp { log_id: 0, ..stamp }, channel);
-    let mut written: Vec<&Output> = lane.outputs.iter().collect();
-    written.sort_by_key(|output| key(output.stamp, output.channel));
-    let mut given: Vec<&Given> = given.iter().collect();
-    given.sort_by_key(|given| key(given.stamp, given.channel));
-    report.look(Checker::D1, "outputs", written.len());
-    let (mut left, mut right) = (written.into_iter().peekable(), given.into_iter().peekable());
-    loop {
-        let order = match (left.peek(), right.peek()) {
-            (None, None) => return,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(one), Some(other)) => {
-                key(one.stamp, one.channel).cmp(&key(other.stamp, other.channel))
-            }
-        };
-        let written = if order.is_le() { left.next() } else { None };
-        let given = if order.is_ge() { right.next() } else { None };
-        match (written, given) {
-            (Some(written), Some(given)) if written.digest == given.digest => {}
-            (Some(written), Some(_)) => {
-                report.find(Checker::D1, &written.place, "the replay gives other bytes");
-            }
-            (Some(written), None) => {
-                report.find(
-                    Checker::D1,
-                    &written.place,
-                    "the replay does not give this record",
-                );
-            }
-            (None, given) => {
-                let stamp = given.map(|given| given.stamp).unwrap_or_default();
-                let text = format!("the replay gives a record that is not there: {stamp:?}");
-                report.find(Checker::D1, &lane.at(stamp.offset), text);
-            }
+impl Replayed {
+    /// Takes one turn with what the replay gives for it. Only what the replay did not give, or
+    /// gave otherwise, is found.
+    pub(crate) fn turn(
+        &mut self,
+        lane: &Lane,
+        turn: &Turn<'_>,
+        given: &[Given],
+        report: &mut Report,
+    ) {
+        self.outputs += turn.outputs.len();
+        let mut left = turn.outputs.iter().peekable();
+        let mut right = given.iter().peekable();
+        while left.peek().is_some() || right.peek().is_some() {
+            let order = match (left.peek(), right.peek()) {
+                (None, _) => std::cmp::Ordering::Greater,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (Some(one), Some(other)) => {
+                    key(one.stamp, one.channel).cmp(&key(other.stamp, other.channel))
+                }
+            };
+            let written = if order.is_le() { left.next() } else { None };
+            let given = if order.is_ge() { right.next() } else { None };
+            compare(lane, written, given, report);
         }
+    }
+
+    /// Takes outputs of an offset at which there is no input.
+    pub(crate) fn stray(outputs: &[Output], report: &mut Report) {
+        for output in outputs {
+            let text = "the replay does not give this record";
+            report.find(Checker::D1, &output.place, text);
+        }
+    }
+
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, replay: &Replay<'_>, report: &mut Report) {
+        report.look(Checker::D1, "outputs", self.outputs);
+        report.look(Checker::D1, "records", replay.records);
     }
 }
 
-/// Rows of the changelogs after compaction against those of the replayed state. Digests decide,
+fn key(stamp: Stamp, channel: Channel) -> (Stamp, Channel) {
+    (Stamp { log_id: 0, ..stamp }, channel)
+}
+
+fn compare(lane: &Lane, written: Option<&Output>, given: Option<&Given>, report: &mut Report) {
+    match (written, given) {
+        (Some(written), Some(given)) if is_same(written, given) => {}
+        (Some(written), Some(_)) => {
+            report.find(Checker::D1, &written.place, "the replay gives other bytes");
+        }
+        (Some(written), None) => Replayed::stray(std::slice::from_ref(written), report),
+        (None, Some(given)) => {
+            let stamp = given.stamp;
+            let text = format!("the replay gives a record that is not there: {stamp:?}");
+            report.find(Checker::D1, &lane.at(stamp.offset), text);
+        }
+        (None, None) => {}
+    }
+}
+
+fn is_same(written: &Output, given: &Given) -> bool {
+    let partition = given.partition.unwrap_or(written.place.partition);
+    partition == written.place.partition && written.key == given.key && written.value == given.value
+}
+
+/// Compares the digest of a replayed state with that of the restored changelog. Digests decide,
 /// because they leave out windowed rows past their time, which the topic forgets by itself.
-fn rows(
+pub(crate) fn same_rows(
     place: &Place,
-    replay: &Replay<'_>,
+    (expected, found): (&Digest, &Digest),
+    report: &mut Report,
+) -> bool {
+    let rows = usize::try_from(expected.rows).unwrap_or(usize::MAX);
+    report.look(Checker::D1, "rows", rows);
+    if expected != found {
+        let text = format!("the replay gives {expected}, the changelog {found}");
+        report.find(Checker::D1, place, text);
+    }
+    expected == found
+}
+
+/// Names the rows that differ.
+pub(crate) fn differences(
+    place: &Place,
+    replayed: &TaskState,
     contents: &Contents,
-    stores: &Arc<StoreSet>,
     report: &mut Report,
 ) -> Result<(), AuditError> {
-    let expected = replay.state.digest(replay.time_ms)?;
-    let found = contents.restored(stores)?.digest(replay.time_ms)?;
-    report.look(
-        Checker::D1,
-        "rows",
-        usize::try_from(expected.rows).unwrap_or(usize::MAX),
-    );
-    if expected == found {
-        return Ok(());
-    }
-    report.find(
-        Checker::D1,
-        place,
-        format!("the replay gives {expected}, the changelog {found}"),
-    );
-    for (id, name, kind) in stores.list() {
-        if kind == StoreKind::Store(ChangelogKind::Compacted) {
-            differences(place, (id, name), &replay.state, &contents.rows, report)?;
-        }
+    for (store, key) in different_rows(replayed, &contents.rows)? {
+        report.find(
+            Checker::D1,
+            place,
+            format!("{store}: the row {key} differs"),
+        );
     }
     Ok(())
 }
 
-/// Names the rows of one store that differ.
-fn differences(
-    place: &Place,
-    (id, name): (u8, &str),
+/// Stores and keys of the rows that are not the same on both sides; windowed stores are left out.
+pub(crate) fn different_rows(
     replayed: &TaskState,
     logged: &Rows,
-    report: &mut Report,
-) -> Result<(), AuditError> {
-    let mut expected = Rows::new();
-    replayed.scan_bytes(&[id], &[id + 1], &mut |key, value| {
-        expected.insert(key.to_vec(), value.to_vec());
-        ControlFlow::Continue(())
-    })?;
-    let logged: Rows = logged
-        .range(vec![id]..vec![id + 1])
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
-    for key in expected
-        .keys()
-        .chain(logged.keys().filter(|key| !expected.contains_key(*key)))
-    {
-        if expected.get(key) != logged.get(key) {
-            let key = String::from_utf8_lossy(key).escape_debug().to_string();
-            report.find(Checker::D1, place, format!("{name}: the row {key} differs"));
+) -> Result<Vec<(&'static str, String)>, AuditError> {
+    let mut different = Vec::new();
+    for (id, name, kind) in replayed.stores().list() {
+        if kind != StoreKind::Store(ChangelogKind::Compacted) {
+            continue;
         }
+        let mut expected = Rows::new();
+        replayed.scan_bytes(&[id], &[id + 1], &mut |key, value| {
+            expected.insert(key.to_vec(), value.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        let found = || logged.range(vec![id]..vec![id + 1]);
+        let both = expected.keys().chain(found().map(|(key, _)| key));
+        let mut keys: Vec<&Vec<u8>> = both.collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let differ = |key: &&&Vec<u8>| expected.get(**key) != logged.get(**key);
+        different.extend(
+            keys.iter()
+                .filter(differ)
+                .map(|key| (name, shown(&key[1..]))),
+        );
     }
-    Ok(())
+    Ok(different)
+}
+
+/// A key for people: text as far as it is some.
+fn shown(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).escape_debug().to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Run, found};
+    use crate::samples::Run;
 
     fn check(run: &Run) -> Report {
-        found(|report| {
-            run.with_replay(|lane, replay, contents, stores| {
-                same_bytes(lane, replay, contents, stores, report).unwrap();
-            });
-        })
+        let mut replayed = Replayed::default();
+        let (mut report, replay) = run.walk(|lane, turn, given, report| {
+            replayed.turn(lane, turn, given, report);
+        });
+        replayed.finish(&replay, &mut report);
+        let restored = run.contents.restored(&run.stores).unwrap();
+        let [expected, found] =
+            [&replay.state, &restored].map(|state| run.contents.digest_of(state).unwrap());
+        let place = run.lane.end();
+        if !same_rows(&place, (&expected, &found), &mut report) {
+            differences(&place, &replay.state, &run.contents, &mut report).unwrap();
+        }
+        report
     }
 
     #[test]
@@ -150,7 +182,7 @@ mod tests {
     #[test]
     fn an_output_of_other_bytes_is_found() {
         let mut run = Run::sale();
-        run.lane.outputs[1].digest[0] ^= 1;
+        run.outputs[1].value[0] ^= 1;
         let report = check(&run);
         assert!(
             report.violations[0].text.contains("other bytes"),
@@ -161,9 +193,9 @@ mod tests {
     #[test]
     fn an_output_too_few_and_one_too_many_are_found() {
         let mut run = Run::sale();
-        let lost = run.lane.outputs.remove(1);
+        let lost = run.outputs.remove(1);
         assert!(check(&run).violations[0].text.contains("not there"));
-        run.lane.outputs.extend([lost.clone(), lost]);
+        run.outputs.extend([lost.clone(), lost]);
         assert!(check(&run).violations[0].text.contains("does not give"));
     }
 

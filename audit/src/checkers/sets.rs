@@ -1,62 +1,74 @@
 //! C4: no torn set: of what one unit wrote, everything is there, and once.
 
-use crate::history::{History, Lane, Output};
-use crate::report::{Checker, Report};
+use crate::report::{Checker, Place, Report};
+use crate::turn::Output;
 
-/// Groups the outputs of each partition by input and unit, over all topics, and counts them
-/// against what their stamps announce.
-pub(crate) fn no_torn_set(history: &History, report: &mut Report) {
-    for place in &history.unstamped {
-        report.find(
-            Checker::C4,
-            place,
-            "the record has no stamp; only tasks may write here",
-        );
+/// Groups what came of one input by its units, over all topics, and counts it against what the
+/// stamps announce. It keeps counts alone.
+#[derive(Debug, Default)]
+pub(crate) struct Sets {
+    sets: usize,
+    records: usize,
+}
+
+impl Sets {
+    /// Takes what came of one input, in the order of the stamps.
+    pub(crate) fn outputs(&mut self, outputs: &[Output], report: &mut Report) {
+        self.records += outputs.len();
+        let unit = |output: &Output| (output.stamp.offset, output.stamp.unit);
+        for set in outputs.chunk_by(|one, other| unit(one) == unit(other)) {
+            self.sets += 1;
+            if !is_whole(set) {
+                torn(set, report);
+            }
+        }
     }
-    for lane in &history.lanes {
-        check(lane, report);
+
+    /// Takes the place of a record that has no stamp.
+    pub(crate) fn unstamped(place: &Place, report: &mut Report) {
+        let text = "the record has no stamp of this log; only tasks may write here";
+        report.find(Checker::C4, place, text);
+    }
+
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, report: &mut Report) {
+        report.look(Checker::C4, "sets", self.sets);
+        report.look(Checker::C4, "records", self.records);
     }
 }
 
-fn check(lane: &Lane, report: &mut Report) {
-    let mut outputs: Vec<&Output> = lane.outputs.iter().collect();
-    outputs.sort_by_key(|output| output.stamp);
-    let unit = |output: &Output| (output.stamp.offset, output.stamp.unit);
-    let mut sets = 0;
-    for set in outputs.chunk_by(|one, other| unit(one) == unit(other)) {
-        sets += 1;
-        let [first, ..] = set else { continue };
-        let count = first.stamp.count;
-        let whole = u32::try_from(set.len()) == Ok(count)
-            && (0..)
-                .zip(set)
-                .all(|(index, output)| output.stamp.index == index && output.stamp.count == count);
-        if !whole {
-            let found: Vec<String> = set
-                .iter()
-                .map(|output| format!("{} of {}", output.stamp.index, output.stamp.count))
-                .collect();
-            let text = format!(
-                "the set of input {}, unit {} is torn: {}",
-                first.stamp.offset,
-                first.stamp.unit,
-                found.join(", ")
-            );
-            report.find(Checker::C4, &first.place, text);
-        }
-    }
-    report.look(Checker::C4, "sets", sets);
-    report.look(Checker::C4, "records", outputs.len());
+fn is_whole(set: &[Output]) -> bool {
+    (0..).zip(set).all(|(index, output)| {
+        output.stamp.index == index && u32::try_from(set.len()) == Ok(output.stamp.count)
+    })
+}
+
+fn torn(set: &[Output], report: &mut Report) {
+    let [first, ..] = set else { return };
+    let found: Vec<String> = set
+        .iter()
+        .map(|output| format!("{} of {}", output.stamp.index, output.stamp.count))
+        .collect();
+    let text = format!(
+        "the set of input {}, unit {} is torn: {}",
+        first.stamp.offset,
+        first.stamp.unit,
+        found.join(", ")
+    );
+    report.find(Checker::C4, &first.place, text);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Verdict;
-    use crate::samples::{Story, found};
+    use crate::samples::Story;
+    use crate::turn::Verdict;
 
     fn check(story: &Story) -> Report {
-        found(|report| no_torn_set(&story.history(), report))
+        let mut sets = Sets::default();
+        let mut report = story.walk(|_, turn, report| sets.outputs(turn.outputs, report));
+        sets.finish(&mut report);
+        report
     }
 
     fn clean() -> Story {
@@ -81,12 +93,6 @@ mod tests {
     #[test]
     fn a_set_of_one_that_is_there_twice_is_found() {
         let report = check(&clean().answered_twice("k3"));
-        assert_eq!(report.found(Checker::C4), 1, "{report}");
-    }
-
-    #[test]
-    fn a_record_without_a_stamp_is_found() {
-        let report = check(&clean().unstamped());
         assert_eq!(report.found(Checker::C4), 1, "{report}");
     }
 }

@@ -4,67 +4,60 @@ use std::collections::BTreeMap;
 
 use stagedoor_topology::Stamp;
 
-use crate::history::{Channel, History, Lane, with_key};
 use crate::inputs::InputKind;
-use crate::report::{Checker, Report};
+use crate::report::{Checker, Place, Report};
+use crate::spill::RunKey;
+use crate::turn::{Channel, Lane, Output, Turn};
 
-/// Compares inputs with what is stamped with their offsets: a command has one answer, poison has
-/// a dead letter and no answer, a Tick has neither; and in each output partition the stamps of one
-/// input partition grow.
-pub(crate) fn answered_in_order(history: &History, report: &mut Report) {
-    for lane in &history.lanes {
-        in_order(lane, report);
-        complete(lane, report);
+/// In each output partition the stamps of one input partition grow. It keeps the last stamp of
+/// each pair of partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    last: BTreeMap<(i32, RunKey), Stamp>,
+    log_id: Option<u64>,
+    stamps: usize,
+}
+
+impl Order {
+    /// Takes outputs in the order of their topics.
+    pub(crate) fn output(&mut self, stamp: Stamp, run: RunKey, place: &Place, report: &mut Report) {
+        self.stamps += 1;
+        let before = self.last.insert((stamp.partition, run), stamp);
+        if let Some(before) = before.filter(|before| *before >= stamp) {
+            report.find(Checker::C3, place, format!("{stamp:?} follows {before:?}"));
+        }
+        if *self.log_id.get_or_insert(stamp.log_id) != stamp.log_id {
+            let text = "the stamp names another input log";
+            report.find(Checker::C3, place, text);
+        }
+    }
+
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, report: &mut Report) {
+        report.look(Checker::C3, "stamps", self.stamps);
     }
 }
 
-fn in_order(lane: &Lane, report: &mut Report) {
-    let mut last: BTreeMap<(Channel, i32), Stamp> = BTreeMap::new();
-    let mut log_id = None;
-    for output in &lane.outputs {
-        let before = last.insert((output.channel, output.place.partition), output.stamp);
-        if before.is_some_and(|before| before >= output.stamp) {
-            let text = format!(
-                "{:?} follows {:?}",
-                output.stamp,
-                before.unwrap_or_default()
-            );
-            report.find(Checker::C3, &output.place, text);
-        }
-        if *log_id.get_or_insert(output.stamp.log_id) != output.stamp.log_id {
-            report.find(
-                Checker::C3,
-                &output.place,
-                "the stamp names another input log",
-            );
-        }
-        if output.channel == Channel::Results && lane.input(output.stamp.offset).is_none() {
-            let text = format!(
-                "it answers offset {}, where there is nothing",
-                output.stamp.offset
-            );
-            report.find(Checker::C3, &output.place, text);
-        }
-    }
-    report.look(Checker::C3, "stamps", lane.outputs.len());
+/// Compares each input with what is stamped with its offset: a command has one answer, poison has
+/// a dead letter and no answer, a Tick has neither. It keeps counts alone.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    inputs: usize,
+    commands: usize,
 }
 
-fn complete(lane: &Lane, report: &mut Report) {
-    let results = lane.results();
-    let is_letter = |channel| channel == Channel::DeadLetters;
-    let mut letters: Vec<_> = lane
-        .outputs
-        .iter()
-        .filter(|output| is_letter(output.channel))
-        .collect();
-    letters.sort_by_key(|output| output.stamp);
-    let mut commands = 0;
-    for input in lane.decided() {
-        let answers = with_key(&results, input.offset, |output| output.stamp.offset).len();
-        let letters = with_key(&letters, input.offset, |output| output.stamp.offset).len();
-        let wrong = match input.kind {
+impl Stamps {
+    /// Takes one turn.
+    pub(crate) fn turn(&mut self, lane: &Lane, turn: &Turn<'_>, report: &mut Report) {
+        if !turn.over {
+            return;
+        }
+        self.inputs += 1;
+        let answers = turn.of(Channel::Results).count();
+        let letters = turn.of(Channel::DeadLetters).count();
+        let wrong = match turn.input.kind {
             InputKind::Command { .. } => {
-                commands += 1;
+                self.commands += 1;
                 (answers != 1).then_some("a command with not exactly one answer")
             }
             InputKind::Tick => (answers != 0).then_some("a Tick with an answer"),
@@ -73,21 +66,44 @@ fn complete(lane: &Lane, report: &mut Report) {
         };
         if let Some(text) = wrong {
             let text = format!("{text}: {answers} answers, {letters} dead letters");
-            report.find(Checker::C3, &lane.at(input.offset), text);
+            report.find(Checker::C3, &lane.at(turn.input.offset), text);
         }
     }
-    report.look(Checker::C3, "inputs", lane.decided().len());
-    report.look(Checker::C3, "commands", commands);
+
+    /// Takes outputs whose stamps name an offset at which there is no input.
+    pub(crate) fn stray(outputs: &[Output], report: &mut Report) {
+        for output in outputs {
+            let text = format!(
+                "it came of offset {}, where there is nothing",
+                output.stamp.offset
+            );
+            report.find(Checker::C3, &output.place, text);
+        }
+    }
+
+    /// Says how much was looked at.
+    pub(crate) fn finish(&self, report: &mut Report) {
+        report.look(Checker::C3, "inputs", self.inputs);
+        report.look(Checker::C3, "commands", self.commands);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Verdict;
-    use crate::samples::{Story, found};
+    use crate::samples::Story;
+    use crate::turn::Verdict;
 
     fn check(story: &Story) -> Report {
-        found(|report| answered_in_order(&story.history(), report))
+        let (mut order, mut stamps) = (Order::default(), Stamps::default());
+        let mut report = story.walk(|lane, turn, report| stamps.turn(lane, turn, report));
+        for output in story.written() {
+            let run = (output.channel, output.place.partition);
+            order.output(output.stamp, run, &output.place, &mut report);
+        }
+        order.finish(&mut report);
+        stamps.finish(&mut report);
+        report
     }
 
     fn clean() -> Story {

@@ -10,20 +10,23 @@ use stagedoor_processors::id::{Id, scoped_hash};
 use stagedoor_state::{MemoryDatabase, StorageProvider as _, StoreSet, TaskState};
 use stagedoor_topology::log::{InputPosition, TopicPartition};
 use stagedoor_topology::{
-    NoHeaders, POSITION_KEY, Position, Record, Secret, Stamp, SubTopology, Tick,
+    CHECKPOINT_KEY, Checkpoint, NoHeaders, POSITION_KEY, Position, Record, Secret, Stamp,
+    SubTopology, Tick,
 };
 
 use super::sections;
-use crate::checkers::crash::Checkpoint;
 use crate::contents::Contents;
-use crate::history::{Lane, Output};
 use crate::inputs::{Input, kind_of};
-use crate::replay::{Replay, Rules};
-use crate::report::Place;
+use crate::replay::{Given, Replay, Rules};
+use crate::report::{Place, Report};
+use crate::turn::{Lane, Output, Turn};
 
 /// Changelogs whose last record is a position.
 pub(crate) fn contents_at(next_offset: i64) -> Contents {
-    let mut contents = Contents::default();
+    let mut contents = Contents {
+        at_rest: true,
+        ..Contents::default()
+    };
     let mut value = Vec::new();
     let position = Position {
         next_offset,
@@ -52,13 +55,14 @@ pub(crate) fn store_at(contents: &Contents, next_offset: i64) -> TaskState {
     };
     let mut bytes = Vec::new();
     stagedoor_avro::encode(&checkpoint, &mut bytes).unwrap();
-    state.commit(&[(b"checkpoint", &bytes)]).unwrap();
+    state.commit(&[(CHECKPOINT_KEY, &bytes)]).unwrap();
     state
 }
 
 /// A small sale as a task would have written it: commands, outputs, changelog rows.
 pub(crate) struct Run {
     pub(crate) lane: Lane,
+    pub(crate) outputs: Vec<Output>,
     pub(crate) contents: Contents,
     pub(crate) stores: Arc<StoreSet>,
     part: SubTopology,
@@ -98,9 +102,15 @@ impl Run {
             .map(|(time_ms, value)| (time_ms, b"c".to_vec(), value))
             .to_vec();
         let stores = Arc::clone(&part.stores);
-        let (lane, contents) = (Lane::default(), contents_at(9));
+        let contents = contents_at(9);
+        let until = contents.input();
         let mut run = Self {
-            lane,
+            lane: Lane {
+                topic: "concert.commands".into(),
+                partition: 0,
+                until,
+            },
+            outputs: Vec::new(),
             contents,
             stores,
             part,
@@ -113,21 +123,17 @@ impl Run {
 
     /// Fills in what a right task would have written.
     fn write(&mut self) {
-        let replay = self.replay(InputPosition {
-            next_offset: self.end(),
-            unit: 0,
-        });
-        let outputs = replay.given.iter().map(|given| Output {
-            stamp: Stamp {
+        let replay = self.replay(self.lane.until);
+        let output = |given: &Given| {
+            let (key, value) = (given.key.clone(), given.value.clone());
+            let place = Place::new("out", given.partition.unwrap_or(0), given.stamp.offset);
+            let stamp = Stamp {
                 log_id: 7,
                 ..given.stamp
-            },
-            place: Place::new("out", 0, given.stamp.offset),
-            channel: given.channel,
-            digest: given.digest,
-            answer: None,
-        });
-        let outputs = outputs.collect();
+            };
+            Output::read(stamp, place, given.channel, key, value)
+        };
+        let outputs = replay.given.iter().map(output).collect();
         let time_ms = replay.time_ms;
         let mut rows = BTreeMap::new();
         stagedoor_state::ReadState::scan_bytes(&replay.state, &[1], &[16], &mut |key, value| {
@@ -135,27 +141,40 @@ impl Run {
             std::ops::ControlFlow::Continue(())
         })
         .unwrap();
-        let inputs = (0..)
-            .zip(&self.records)
-            .map(|(offset, (time_ms, key, value))| {
-                let record = record(offset, *time_ms, key, value);
-                Input {
-                    offset,
-                    time_ms: *time_ms,
-                    kind: kind_of(&record, &self.secret),
-                }
-            });
-        self.lane = Lane {
-            topic: "concert.commands".into(),
-            inputs: inputs.collect(),
-            processed: self.end(),
-            outputs,
-            ..Lane::default()
-        };
         let is_window = |key: &Vec<u8>| key.first() == Some(&6);
         (self.contents.window_rows, self.contents.rows) =
             rows.into_iter().partition(|(key, _)| is_window(key));
         self.contents.position.as_mut().unwrap().0.stream_time_ms = time_ms;
+        self.outputs = outputs;
+    }
+
+    /// Shows every turn with what a replay gives for it. Returns the replay at its end.
+    pub(crate) fn walk(
+        &self,
+        mut visit: impl FnMut(&Lane, &Turn<'_>, &[Given], &mut Report),
+    ) -> (Report, Replay<'_>) {
+        let (mut report, mut replay) = (Report::default(), self.begin());
+        let mut outputs = self.outputs.clone();
+        outputs.sort_by_key(|output| output.stamp);
+        for (offset, (time_ms, key, value)) in (0..).zip(&self.records) {
+            let record = record(offset, *time_ms, key, value);
+            replay.given.clear();
+            replay.take(&record, self.lane.until).unwrap();
+            let of = |output: &&Output| output.stamp.offset == offset;
+            let outputs: Vec<Output> = outputs.iter().filter(of).cloned().collect();
+            let input = Input {
+                offset,
+                time_ms: *time_ms,
+                kind: kind_of(&record, &self.secret),
+            };
+            let turn = Turn {
+                input,
+                outputs: &outputs,
+                over: true,
+            };
+            visit(&self.lane, &turn, &replay.given, &mut report);
+        }
+        (report, replay)
     }
 
     /// The offset after the last record.
@@ -172,22 +191,11 @@ impl Run {
         .state
     }
 
-    pub(crate) fn with_replay(
-        &self,
-        look: impl FnOnce(&Lane, &Replay<'_>, &Contents, &Arc<StoreSet>),
-    ) {
-        let replay = self.replay(InputPosition {
-            next_offset: self.end(),
-            unit: 0,
-        });
-        look(&self.lane, &replay, &self.contents, &self.stores);
-    }
-
     pub(crate) fn with_replay_until(&self, until: InputPosition, look: impl FnOnce(&Replay<'_>)) {
         look(&self.replay(until));
     }
 
-    fn replay(&self, until: InputPosition) -> Replay<'_> {
+    fn begin(&self) -> Replay<'_> {
         let (part, secret) = (&self.part, &self.secret);
         let rules = Rules {
             part,
@@ -195,7 +203,11 @@ impl Run {
             secret,
             max_record_bytes: 1_000_000,
         };
-        let mut replay = Replay::new(rules, 0, BTreeSet::new()).unwrap();
+        Replay::new(rules, 0, BTreeSet::new()).unwrap()
+    }
+
+    fn replay(&self, until: InputPosition) -> Replay<'_> {
+        let mut replay = self.begin();
         for (offset, (time_ms, key, value)) in (0..).zip(&self.records) {
             replay
                 .take(&record(offset, *time_ms, key, value), until)

@@ -1,22 +1,22 @@
 //! A history of one partition, told step by step and broken where a test wants it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use stagedoor_processors::concert::records::{ConcertListing, GeneralPlaces};
 use stagedoor_topology::Stamp;
+use stagedoor_topology::log::InputPosition;
 
 use super::sections;
-use crate::facts::{Fact, HoldTimes, Taken, What};
-use crate::history::{Answer, Channel, History, Lane, Output, Verdict, digest};
+use crate::facts::{HoldTimes, Taken, What};
 use crate::inputs::{Input, InputKind, scope};
-use crate::report::Place;
+use crate::report::{Place, Report};
+use crate::turn::{Answer, Channel, Lane, Output, Turn, Verdict, digest};
 
 /// A history of one partition, told step by step. The concert `c` allows two seats a user and
 /// holds them for ten seconds.
 pub(crate) struct Story {
-    lane: Lane,
-    unstamped: Vec<Place>,
+    inputs: Vec<Input>,
+    outputs: Vec<Output>,
     time_ms: i64,
     held: BTreeMap<String, Taken>,
     done: BTreeSet<String>,
@@ -27,13 +27,9 @@ const RECORD: u32 = 1;
 
 impl Story {
     pub(crate) fn new() -> Self {
-        let lane = Lane {
-            topic: "concert.commands".into(),
-            ..Lane::default()
-        };
         let story = Self {
-            lane,
-            unstamped: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
             time_ms: 0,
             held: BTreeMap::new(),
             done: BTreeSet::new(),
@@ -41,38 +37,47 @@ impl Story {
         story.command("put", "plan", Verdict::Effect, "created")
     }
 
-    pub(crate) fn history(&self) -> History {
-        let Lane {
-            topic,
-            partition,
-            inputs,
-            processed,
-            units,
-            outputs,
-            facts,
-        } = &self.lane;
+    /// Outputs in the order in which they were written.
+    pub(crate) fn written(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// Shows every turn in order.
+    pub(crate) fn walk(&self, mut visit: impl FnMut(&Lane, &Turn<'_>, &mut Report)) -> Report {
+        let mut report = Report::default();
+        let until = InputPosition {
+            next_offset: self.next(),
+            unit: 0,
+        };
         let lane = Lane {
-            topic: Arc::clone(topic),
-            partition: *partition,
-            inputs: inputs.clone(),
-            processed: *processed,
-            units: *units,
-            outputs: outputs.clone(),
-            facts: facts.clone(),
+            topic: "concert.commands".into(),
+            partition: 0,
+            until,
         };
-        let mut history = History {
-            lanes: vec![lane],
-            unstamped: self.unstamped.clone(),
-        };
-        history.lanes[0].facts.sort_by_key(|fact| fact.stamp);
-        history
+        let mut outputs = self.outputs.clone();
+        outputs.sort_by_key(|output| output.stamp);
+        for input in &self.inputs {
+            let of = |output: &Output| output.stamp.offset.cmp(&input.offset);
+            let from = outputs.partition_point(|output| of(output).is_lt());
+            let until = outputs.partition_point(|output| of(output).is_le());
+            let turn = Turn {
+                input: *input,
+                outputs: &outputs[from..until],
+                over: true,
+            };
+            visit(&lane, &turn, &mut report);
+        }
+        report
+    }
+
+    fn next(&self) -> i64 {
+        i64::try_from(self.inputs.len()).unwrap()
     }
 
     fn input(&mut self, time_ms: i64, kind: InputKind) -> i64 {
-        let offset = self.lane.processed;
-        self.lane.processed += 1;
+        let offset = self.next();
         self.time_ms = time_ms;
-        self.lane.inputs.push(Input {
+        self.inputs.push(Input {
             offset,
             time_ms,
             kind,
@@ -85,18 +90,23 @@ impl Story {
         self.input(time_ms, InputKind::Command { scope, body })
     }
 
-    fn output(&mut self, channel: Channel, stamp: Stamp, answer: Option<Answer>) -> Place {
-        let offset = i64::try_from(self.lane.outputs.len()).unwrap();
-        let place = Place::new("out", 0, offset);
-        let (digest, at) = ([0; 16], place.clone());
-        self.lane.outputs.push(Output {
+    fn output(
+        &mut self,
+        channel: Channel,
+        stamp: Stamp,
+        answer: Option<Answer>,
+        fact: Option<What>,
+    ) {
+        let offset = i64::try_from(self.outputs.len()).unwrap();
+        self.outputs.push(Output {
             stamp,
-            place: at,
+            place: Place::new("out", 0, offset),
             channel,
-            digest,
+            key: Vec::new(),
+            value: Vec::new(),
             answer,
+            fact,
         });
-        place
     }
 
     /// One unit with an answer, a fact, or both.
@@ -110,12 +120,10 @@ impl Story {
         };
         let index = u32::from(answer.is_some());
         if answer.is_some() {
-            self.output(Channel::Results, stamp, answer);
+            self.output(Channel::Results, stamp, answer, None);
         }
-        if let Some(what) = what {
-            let stamp = Stamp { index, ..stamp };
-            let place = self.output(Channel::Events, stamp, None);
-            self.lane.facts.push(Fact { stamp, place, what });
+        if what.is_some() {
+            self.output(Channel::Events, Stamp { index, ..stamp }, None, what);
         }
     }
 
@@ -220,7 +228,7 @@ impl Story {
     /// A hold expires in a unit before the last record.
     pub(crate) fn expire_before(mut self, reservation: &str) -> Self {
         let taken = self.held[reservation].clone();
-        let (offset, time_ms) = (self.lane.processed - 1, self.time_ms);
+        let (offset, time_ms) = (self.next() - 1, self.time_ms);
         self.unit((offset, 0), None, Some(What::Expired(taken, time_ms)));
         self
     }
@@ -248,7 +256,7 @@ impl Story {
             count: 1,
             ..Stamp::default()
         };
-        self.output(Channel::DeadLetters, stamp, None);
+        self.output(Channel::DeadLetters, stamp, None, None);
         self
     }
 
@@ -280,14 +288,14 @@ impl Story {
 
     pub(crate) fn answered_twice(mut self, key: &str) -> Self {
         self = self.command(key, "body", Verdict::Refused, "no");
-        let again = self.lane.outputs.last().unwrap().clone();
-        self.lane.outputs.push(again);
+        let again = self.outputs.last().unwrap().clone();
+        self.outputs.push(again);
         self
     }
 
     pub(crate) fn swap_last_answers(mut self) -> Self {
         let is_result = |output: &Output| output.channel == Channel::Results;
-        let outputs = &mut self.lane.outputs;
+        let outputs = &mut self.outputs;
         let last = outputs.iter().rposition(is_result).unwrap();
         let before = outputs[..last].iter().rposition(is_result).unwrap();
         outputs.swap(before, last);
@@ -296,12 +304,7 @@ impl Story {
 
     /// Loses the last record.
     pub(crate) fn tear(mut self) -> Self {
-        self.lane.outputs.pop();
-        self
-    }
-
-    pub(crate) fn unstamped(mut self) -> Self {
-        self.unstamped.push(Place::new("out", 0, 99));
+        self.outputs.pop();
         self
     }
 }

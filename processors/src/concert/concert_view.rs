@@ -40,8 +40,8 @@ impl<'a, S: ReadState + ?Sized> ConcertView<'a, S> {
         }
     }
 
-    fn with(&self, section: &str) -> (String, String) {
-        (self.concert.to_owned(), section.to_owned())
+    fn with<'k>(&'k self, section: &'k str) -> (&'k str, &'k str) {
+        (self.concert, section)
     }
 }
 
@@ -49,11 +49,11 @@ impl<S: ReadState + ?Sized> View for ConcertView<'_, S> {
     type Error = StateError;
 
     fn concert(&self) -> Result<Option<Concert>, StateError> {
-        self.state.get(&CONCERTS, &self.concert.to_owned())
+        self.state.get(&CONCERTS, self.concert)
     }
 
     fn section_ids(&self) -> Result<Vec<String>, StateError> {
-        let details = self.state.get(&DETAILS, &self.concert.to_owned())?;
+        let details = self.state.get(&DETAILS, self.concert)?;
         Ok(details.map(|details| details.sections).unwrap_or_default())
     }
 
@@ -76,10 +76,9 @@ impl<S: ReadState + ?Sized> View for ConcertView<'_, S> {
         if let Some((_, _, row)) = known {
             return Ok(row.clone());
         }
-        let key = (self.concert.to_owned(), section.to_owned(), block);
-        let row = self.state.get(&SEATS, &key)?;
+        let row = self.state.get(&SEATS, &(self.concert, section, block))?;
         blocks.truncate(REMEMBERED - 1);
-        blocks.insert(0, (key.1, block, row.clone()));
+        blocks.insert(0, (section.to_owned(), block, row.clone()));
         Ok(row)
     }
 
@@ -99,12 +98,11 @@ impl<S: ReadState + ?Sized> View for ConcertView<'_, S> {
     }
 
     fn reservation(&self, hash: &Hash) -> Result<Option<Reservation>, StateError> {
-        self.state
-            .get(&RESERVATIONS, &(self.concert.to_owned(), *hash))
+        self.state.get(&RESERVATIONS, &(self.concert, hash))
     }
 
     fn receipt(&self, hash: &Hash) -> Result<Option<Receipt>, StateError> {
         self.state
-            .get_at(&RECEIPTS, &(self.concert.to_owned(), *hash), self.now_ms)
+            .get_at(&RECEIPTS, &(self.concert, hash), self.now_ms)
     }
 }

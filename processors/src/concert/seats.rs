@@ -102,8 +102,15 @@ pub fn set_seat(bits: &mut [u8], index: usize, code: u8) {
 /// Number of seats that are not free.
 #[must_use]
 pub fn taken(bits: &[u8]) -> u32 {
-    bits.iter()
-        .map(|byte| ((byte | byte >> 1) & 0x55).count_ones())
+    // Eight bytes at a time: every hold counts two blocks.
+    let (words, rest) = bits.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words
+        .iter()
+        .chain([&last])
+        .map(|word| u64::from_le_bytes(*word))
+        .map(|word| ((word | word >> 1) & 0x5555_5555_5555_5555).count_ones())
         .sum()
 }
 

@@ -68,7 +68,7 @@ fn taken_in_block(
     block: &SeatBlock,
     derived: &mut Derived<'_>,
 ) {
-    let key = (concert.clone(), section.clone());
+    let key = (concert, section);
     derived.add(&FREE_BY_SECTION, &key, -i64::from(taken(&block.bits)));
 }
 
@@ -85,12 +85,9 @@ fn of_reservation(
     reservation: &Reservation,
     derived: &mut Derived<'_>,
 ) {
-    derived.entry(
-        &DEADLINES,
-        &(due_at_ms(reservation), concert.clone(), *hash),
-    );
+    derived.entry(&DEADLINES, &(due_at_ms(reservation), concert, hash));
     if is_live(reservation.state) {
-        let key = (concert.clone(), reservation.user.clone());
+        let key = (concert, &reservation.user);
         derived.add(&SEATS_BY_USER, &key, quantity(reservation));
     }
 }

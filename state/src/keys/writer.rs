@@ -1,9 +1,13 @@
 //! Writes the primitive parts of keys.
 
-use super::Key;
+use std::cell::Cell;
 
-/// Bytes of keys longer than this need a second allocation; most are shorter.
-const TYPICAL_LENGTH: usize = 64;
+use super::{Key, KeyLike};
+
+thread_local! {
+    /// The bytes of the last key that was looked up, for the next one to be written into.
+    static LOOKED_UP: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Collects the bytes of one key.
 #[derive(Debug, Default)]
@@ -12,13 +16,21 @@ pub struct KeyWriter {
 }
 
 impl KeyWriter {
-    /// The physical key of a row: the id of its store, then the bytes of its key.
-    pub(crate) fn physical<K: Key>(id: u8, key: &K) -> Vec<u8> {
+    /// Shows the physical key of a row: the id of its store, then the bytes of its key. A look-up
+    /// inside of a look-up has a buffer of its own.
+    pub(crate) fn with_physical<K, Q: KeyLike<K> + ?Sized, T>(
+        id: u8,
+        key: &Q,
+        look_up: impl FnOnce(&[u8]) -> T,
+    ) -> T {
         let mut writer = Self {
-            bytes: Vec::with_capacity(TYPICAL_LENGTH),
+            bytes: LOOKED_UP.take(),
         };
-        writer.start(id, key);
-        writer.bytes
+        writer.clear();
+        writer.append(id, key);
+        let found = look_up(&writer.bytes);
+        LOOKED_UP.set(writer.bytes);
+        found
     }
 
     /// The bytes of a key without the id of a store.
@@ -41,7 +53,7 @@ impl KeyWriter {
     }
 
     /// Appends the physical key of a row behind what is there, and says where it begins.
-    pub(crate) fn append<K: Key>(&mut self, id: u8, key: &K) -> usize {
+    pub(crate) fn append<K, Q: KeyLike<K> + ?Sized>(&mut self, id: u8, key: &Q) -> usize {
         let start = self.bytes.len();
         self.bytes.push(id);
         key.write(self);
@@ -90,14 +102,13 @@ impl KeyWriter {
 
     /// Appends a string of any length, closed so that something may follow.
     pub fn str(&mut self, value: &str) {
-        let mut parts = value.as_bytes().split(|byte| *byte == 0);
-        if let Some(first) = parts.next() {
-            self.raw(first);
+        let mut rest = value.as_bytes();
+        while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
+            self.raw(&rest[..=zero]);
+            self.raw(&[0xFF]);
+            rest = &rest[zero + 1..];
         }
-        for part in parts {
-            self.raw(&[0x00, 0xFF]);
-            self.raw(part);
-        }
+        self.raw(rest);
         self.raw(&[0x00, 0x00]);
     }
 }

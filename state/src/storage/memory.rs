@@ -53,6 +53,29 @@ impl MemoryDatabase {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// A reader of a task's rows, whoever has the task open; `None`: no such task.
+    #[must_use]
+    pub fn reader(&self, task: &str) -> Option<StoreReader> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = tasks.get(task)?.clone();
+        Some(StoreReader::new(Arc::new(rows)))
+    }
+
+    /// All rows as they are now, in a database of their own. They are copied only when one of the
+    /// two is written to.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let copies = tasks.iter().map(|(task, rows)| {
+            let rows = SharedRows(Arc::new(RwLock::new(rows.snapshot())));
+            (task.clone(), rows)
+        });
+        Self {
+            tasks: Arc::new(Mutex::new(copies.collect())),
+            open: OpenTasks::default(),
+        }
+    }
 }
 
 impl StorageProvider for MemoryDatabase {

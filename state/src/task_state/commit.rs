@@ -49,6 +49,9 @@ impl TaskState {
 
     /// Writes overlay and meta rows in one batch, without asking whether indexes are complete.
     pub(super) fn flush(&mut self, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
+        self.absent
+            .advance(&self.stores, self.storage.as_ref(), &self.overlay)?;
+        self.absent.note(&self.stores, &self.overlay);
         let meta: Vec<(Vec<u8>, &[u8])> = meta
             .iter()
             .map(|(key, value)| (meta_key(key), *value))
@@ -72,12 +75,12 @@ impl TaskState {
     /// What is remembered of storage follows the batch that it has just taken.
     fn follow(&mut self) {
         let cache = self.cache.get_mut();
-        for row in self.overlay.rows() {
+        for row in self.overlay.rows_as_written() {
             let is_entry = self.stores.kind(row.key[0]) == Some(StoreKind::Entries);
             match row.value {
                 Some(_) if is_entry => self.floors.lower(row.key),
                 None if is_entry => {}
-                value => cache.update(row.key, value),
+                value => cache.update(row.hash, row.key, value),
             }
         }
     }

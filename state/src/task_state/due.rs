@@ -31,10 +31,10 @@ impl Floors {
         let Some(id) = scanned_index(stores, from, until) else {
             return storage.scan(from, until, visit);
         };
-        let floor = self.floor(id);
-        if floor.as_slice() >= until {
+        if self.is_empty_before(id, until) {
             return Ok(());
         }
+        let floor = self.floor(id);
         let from_the_start = from[1..].iter().all(|byte| *byte == 0);
         if from > floor.as_slice() && !from_the_start {
             return storage.scan(from, until, visit);
@@ -65,6 +65,13 @@ impl Floors {
         {
             key.clone_into(floor);
         }
+    }
+
+    /// Whether the floor of an index is at or above the end of a range: the usual case.
+    fn is_empty_before(&self, id: u8, until: &[u8]) -> bool {
+        let bounds = self.bounds.borrow();
+        let known = bounds.iter().find(|(known, _)| *known == id);
+        known.is_some_and(|(_, floor)| floor.as_slice() >= until)
     }
 
     fn floor(&self, id: u8) -> Vec<u8> {

@@ -11,6 +11,7 @@
 //!   and the rebuild after it; that gap is marked in storage and survives a kill.
 //! - The overlay holds every write since, so reading it before storage reads one's own writes.
 
+mod absent;
 mod commit;
 mod due;
 mod layout;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use stagedoor_avro::AvroRecord;
 
+use self::absent::Absent;
 use self::due::Floors;
 use self::layout::LayoutState;
 use crate::cache::RowCache;
@@ -46,6 +48,7 @@ pub struct TaskState {
     overlay: Overlay,
     floors: Floors,
     cache: RefCell<RowCache>,
+    absent: Absent,
     layout: LayoutState,
     scratch: Scratch,
 }
@@ -73,12 +76,17 @@ impl TaskState {
             overlay: Overlay::default(),
             floors: Floors::default(),
             cache: RefCell::default(),
+            absent: Absent::unknown(),
             layout,
             scratch: Scratch::default(),
         };
         if state.layout.must_rebuild() {
             state.rebuild_indexes()?;
         }
+        // Of a small store everything is known at once.
+        state
+            .absent
+            .advance(&state.stores, state.storage.as_ref(), &state.overlay)?;
         Ok(state)
     }
 
@@ -152,7 +160,9 @@ impl TaskState {
         self.overlay.clear();
         self.cache.get_mut().clear();
         self.layout = LayoutState::empty();
-        self.storage.wipe()
+        self.storage.wipe()?;
+        self.absent = Absent::everything();
+        Ok(())
     }
 
     /// A reader of committed state for other threads.

@@ -8,13 +8,14 @@ use crate::read::{ReadState, VisitRow};
 
 impl ReadState for TaskState {
     fn visit_bytes(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, StateError> {
-        match self.overlay.get(key) {
+        let hash = self.overlay.hash(key);
+        match self.overlay.get_hashed(hash, key) {
             Some(Some(value)) => {
                 visit(value);
                 Ok(true)
             }
             Some(None) => Ok(false),
-            None => self.committed(key, visit),
+            None => self.committed(hash, key, visit),
         }
     }
 
@@ -58,22 +59,30 @@ impl ReadState for TaskState {
 impl TaskState {
     /// Shows a committed row, and remembers it. Where a visitor reads again while it is shown
     /// one, the cache is busy and simply left out.
-    fn committed(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, StateError> {
+    fn committed(
+        &self,
+        hash: u64,
+        key: &[u8],
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, StateError> {
         let cached = self.cache.try_borrow().ok().and_then(|cache| {
-            let (value, aging) = cache.get(key)?;
+            let (value, aging) = cache.get(hash, key)?;
             visit(value);
             Some(aging)
         });
         if let Some(aging) = cached {
             if let (true, Ok(mut cache)) = (aging, self.cache.try_borrow_mut()) {
-                cache.renew(key);
+                cache.renew(hash, key);
             }
             return Ok(true);
+        }
+        if self.absent.is_certain(&self.stores, key, hash) {
+            return Ok(false);
         }
         self.storage.get(key, &mut |value| {
             visit(value);
             if let Ok(mut cache) = self.cache.try_borrow_mut() {
-                cache.insert(key, value);
+                cache.insert(hash, key, value);
             }
         })
     }

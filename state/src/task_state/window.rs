@@ -11,6 +11,11 @@ use crate::store_set::EXPIRY_ID;
 /// Where the physical key begins in an expiry entry: behind the id and the time.
 const KEY_START: usize = 1 + size_of::<i64>();
 
+/// The bytes of a time as a key writes it.
+fn ordered(time_ms: i64) -> [u8; size_of::<i64>()] {
+    (time_ms ^ i64::MIN).to_be_bytes()
+}
+
 impl TaskState {
     /// Deletes up to `limit` committed rows of windowed stores that are past their time at
     /// `now_ms`, and says how many. The deletion becomes real with the next commit; the changelog
@@ -31,7 +36,8 @@ impl TaskState {
     }
 
     fn expired_entries(&self, now_ms: i64, limit: usize) -> Result<Vec<Vec<u8>>, StateError> {
-        let until = crate::keys::KeyWriter::physical(EXPIRY_ID, &now_ms.saturating_add(1));
+        let mut until = [EXPIRY_ID; KEY_START];
+        until[1..].copy_from_slice(&ordered(now_ms.saturating_add(1)));
         let mut entries = Vec::new();
         self.scan_bytes(&[EXPIRY_ID], &until, &mut |entry, _| {
             // A row written in this batch must reach the changelog first: it is purged later.

@@ -276,17 +276,16 @@ fn audit(options: &ServiceOptions) -> Report {
         PARTITIONS,
     );
     let stores = Database::open(options.stores(), &DatabaseOptions::default());
-    stagedoor_audit::run(&Sources {
-        log: &options.log(),
-        topology: &stagedoor_processors::topology().expect("the topology is one"),
-        naming: &naming,
-        secret: &options.secret(),
-        max_record_bytes: 1_000_000,
-        stores: &stores.expect("the stores can be opened"),
-        committed: &committed.expect("the group's offsets"),
+    let stores = stores.expect("the stores can be opened");
+    let (log, secret) = (options.log(), options.secret());
+    let topology = stagedoor_processors::topology().expect("the topology is one");
+    let sources = Sources {
+        stores: Some(&stores),
+        committed: Some(&committed.expect("the group's offsets")),
         most_late_ms: Some(MOST_LATE_MS),
-    })
-    .expect("everything can be read")
+        ..Sources::new(&log, &topology, &naming, &secret)
+    };
+    stagedoor_audit::run(&sources).expect("everything can be read")
 }
 
 /// C2: what was answered with 2xx is in the committed log.

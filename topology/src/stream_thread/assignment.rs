@@ -1,15 +1,20 @@
 //! Tasks that come and go: assignment changes are answered, takeovers and rebuilds moved on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Active, StreamThread};
 use crate::commit::Ownership;
+use crate::error::TaskError;
 use crate::log::{Assignment, LogError, TopicPartition};
 use crate::rebuild::Rebuild;
 use crate::takeover::{Outcome, RunError, Settled, Surroundings, Takeover};
 use crate::task::Task;
 use crate::ticker::Ticker;
 use crate::wiring::TaskId;
+
+/// Pause before a task is asked for again that a sibling has not closed.
+const LOCKED_WAIT: Duration = Duration::from_millis(5);
 
 impl StreamThread {
     /// Answers assignment changes, oldest first. Nothing of the tasks is open at this point.
@@ -169,8 +174,15 @@ impl StreamThread {
             let unclean = self.shared.unclean.as_deref();
             let stores = &*self.shared.stores;
             let log = &*self.shared.log;
-            let takeover = Takeover::begin(wiring, &partitions, stores, log, unclean)?;
-            self.takeovers.push_back(takeover);
+            match Takeover::begin(wiring, &partitions, stores, log, unclean) {
+                Ok(takeover) => self.takeovers.push_back(takeover),
+                // A sibling was expelled with this thread and has not noticed yet.
+                Err(RunError::Task(TaskError::Locked)) => {
+                    self.shared.config.clock.sleep(LOCKED_WAIT);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             self.arriving.retain(|input| !is_of(input));
         }
         Ok(())

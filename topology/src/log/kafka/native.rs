@@ -1,20 +1,23 @@
 //! The C calls that the Rust wrapper lacks or makes unusable; the one file with `unsafe`.
 //!
 //! `commit_transaction` of the wrapper flushes in steps of 100 ms first, so that no commit with an
-//! outstanding message is faster than that. Topic ids have no wrapper at all.
+//! outstanding message is faster than that. Its `send` looks the topic up by name and copies names
+//! once more, for every record. Topic ids have no wrapper at all.
 #![expect(
     unsafe_code,
     reason = "C calls of librdkafka that its Rust wrapper does not offer"
 )]
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::time::Duration;
 
 use rdkafka::bindings as c;
+use rdkafka::error::{IsError as _, KafkaError};
 use rdkafka::types::RDKafka;
 
-use crate::log::LogError;
+use crate::log::{LogError, Outgoing};
+use crate::record::Header;
 
 /// An error of a transactional call, copied out of librdkafka.
 #[derive(Debug, Clone)]
@@ -48,6 +51,136 @@ pub(super) fn commit_transaction(
         };
         c::rd_kafka_error_destroy(error);
         Err(copied)
+    }
+}
+
+/// Handles of the topics that a producer writes to, so that no record looks for its topic.
+///
+/// They must be dropped before their producer is: it waits for them.
+#[derive(Default)]
+pub(super) struct Topics {
+    handles: Vec<(Box<str>, *mut c::rd_kafka_topic_t)>,
+}
+
+// SAFETY: librdkafka's topic handles are counted references to locked objects of its own; every
+// call on them may come from any thread.
+unsafe impl Send for Topics {}
+
+impl Topics {
+    /// Whether records to this topic need no look-up.
+    pub(super) fn know(&self, topic: &str) -> bool {
+        self.handle(topic).is_some()
+    }
+
+    /// Remembers a topic that a record was just sent to by its name.
+    ///
+    /// `producer` must be the native pointer of the live producer that this belongs to.
+    pub(super) fn learn(&mut self, producer: *mut RDKafka, topic: &str) {
+        let Ok(name) = CString::new(topic) else {
+            return;
+        };
+        // SAFETY: the producer is alive (above); the name ends with a zero byte, outlives the call
+        // and is copied by it. Without a configuration none is given away.
+        let handle =
+            unsafe { c::rd_kafka_topic_new(producer, name.as_ptr(), std::ptr::null_mut()) };
+        if !handle.is_null() {
+            self.handles.push((topic.into(), handle));
+        }
+    }
+
+    /// Queues a record to a topic that is known; librdkafka copies all of it.
+    ///
+    /// `producer` must be the native pointer of the live producer that this belongs to.
+    pub(super) fn produce(
+        &self,
+        producer: *mut RDKafka,
+        record: &Outgoing<'_>,
+        opaque: usize,
+    ) -> Result<(), KafkaError> {
+        let Some(topic) = self.handle(record.topic) else {
+            let unknown = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+            return Err(KafkaError::MessageProduction(unknown.into()));
+        };
+        let (key, key_length) = parts(record.key);
+        let (value, value_length) = parts(record.value);
+        let headers = headers(record.headers);
+        // SAFETY: producer and topic are alive; the list is of pairs as librdkafka's header wants
+        // them, with integers of the same width and pointers with their lengths, and ends with END.
+        // Key and value live until the call returns, which copies them because of `F_COPY`.
+        let error = unsafe {
+            c::rd_kafka_producev(
+                producer,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT,
+                topic,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION,
+                record.partition,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS,
+                c::RD_KAFKA_MSG_F_COPY,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE,
+                value,
+                value_length,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY,
+                key,
+                key_length,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE,
+                opaque as *mut c_void,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS,
+                headers,
+                c::rd_kafka_vtype_t::RD_KAFKA_VTYPE_END,
+            )
+        };
+        if !error.is_error() {
+            return Ok(());
+        }
+        if !headers.is_null() {
+            // SAFETY: only a record that was taken owns its headers; these are still ours.
+            unsafe { c::rd_kafka_headers_destroy(headers) };
+        }
+        Err(KafkaError::MessageProduction(error.into()))
+    }
+
+    fn handle(&self, topic: &str) -> Option<*mut c::rd_kafka_topic_t> {
+        let known = self.handles.iter().find(|(name, _)| **name == *topic);
+        known.map(|(_, handle)| *handle)
+    }
+}
+
+impl Drop for Topics {
+    fn drop(&mut self) {
+        for (_, handle) in self.handles.drain(..) {
+            // SAFETY: each handle was made once, by `learn`, and is given back once, here.
+            unsafe { c::rd_kafka_topic_destroy(handle) };
+        }
+    }
+}
+
+/// Pointer and length of bytes; null where there are none.
+fn parts(bytes: Option<&[u8]>) -> (*const c_void, usize) {
+    bytes.map_or((std::ptr::null(), 0), |bytes| {
+        (bytes.as_ptr().cast(), bytes.len())
+    })
+}
+
+/// Headers in librdkafka's form, which copies them; null where there are none.
+fn headers(headers: &[Header<'_>]) -> *mut c::rd_kafka_headers_t {
+    if headers.is_empty() {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: names and values come with their lengths, live during the call and are copied. No
+    // slice is longer than `isize::MAX`, so the lengths keep their sign; a list that was just made
+    // is not read-only, which is the only error there is.
+    unsafe {
+        let list = c::rd_kafka_headers_new(headers.len());
+        for Header { name, value } in headers {
+            c::rd_kafka_header_add(
+                list,
+                name.as_ptr().cast(),
+                name.len().cast_signed(),
+                value.as_ptr().cast(),
+                value.len().cast_signed(),
+            );
+        }
+        list
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -26,6 +27,8 @@ const SUSPICIOUS_END: Duration = Duration::from_millis(250);
 
 /// A producer with a transactional id.
 pub(super) struct KafkaSession {
+    /// Dropped first: the producer waits for its topics.
+    topics: native::Topics,
     producer: ThreadedProducer<SessionContext>,
     signals: Arc<Signals>,
     timeout: Duration,
@@ -48,6 +51,7 @@ impl KafkaSession {
             .init_transactions(config.request_timeout)
             .map_err(|error| errors::sort(&error))?;
         Ok(Self {
+            topics: native::Topics::default(),
             producer,
             signals,
             timeout: config.transaction_timeout,
@@ -66,23 +70,30 @@ impl KafkaSession {
                 limit: self.max_record_bytes,
             });
         }
+        while let Err(error) = self.queue(record, opaque) {
+            match errors::sort(&error) {
+                // The local queue is full: the acknowledgements that are on their way empty it.
+                LogError::Full => self.producer.poll(Duration::from_millis(1)),
+                error => return Err(self.fail(error)),
+            }
+        }
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn queue(&mut self, record: &Outgoing<'_>, opaque: usize) -> Result<(), KafkaError> {
+        let producer = self.producer.client().native_ptr();
+        if self.topics.know(record.topic) {
+            return self.topics.produce(producer, record, opaque);
+        }
+        // The first record goes by name: that is what makes librdkafka look for the leader at once.
         let mut outgoing: BaseRecord<'_, [u8], [u8], usize> =
             BaseRecord::with_opaque_to(record.topic, opaque).partition(record.partition);
         outgoing.key = record.key;
         outgoing.payload = record.value;
         outgoing.headers = headers(record);
-        loop {
-            match self.producer.send(outgoing) {
-                Ok(()) => break,
-                // The local queue is full: the acknowledgements that are on their way empty it.
-                Err((error, back)) if matches!(errors::sort(&error), LogError::Full) => {
-                    outgoing = back;
-                    self.producer.poll(Duration::from_millis(1));
-                }
-                Err((error, _)) => return Err(self.fail(errors::sort(&error))),
-            }
-        }
-        self.sent += 1;
+        self.producer.send(outgoing).map_err(|(error, _)| error)?;
+        self.topics.learn(producer, record.topic);
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Client {
     cut: AtomicBool,
     any_armed: AtomicBool,
     armed: Mutex<Vec<Armed>>,
+    /// What went wrong so far, and at which call.
+    fired: Mutex<Vec<(Call, String)>>,
 }
 
 impl Client {
@@ -25,12 +27,22 @@ impl Client {
             cut: AtomicBool::new(false),
             any_armed: AtomicBool::new(false),
             armed: Mutex::default(),
+            fired: Mutex::default(),
         }
     }
 
     pub(super) fn arm(&self, armed: Armed) {
         self.armed.lock().push(armed);
         self.any_armed.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn disarm(&self) {
+        self.armed.lock().clear();
+        self.any_armed.store(false, Ordering::SeqCst);
+    }
+
+    pub(super) fn take_fired(&self) -> Vec<(Call, String)> {
+        std::mem::take(&mut self.fired.lock())
     }
 
     pub(super) fn crash(&self) {
@@ -87,6 +99,7 @@ impl Client {
         let at = armed.iter_mut().position(|armed| armed.meets(call))?;
         let fault = armed.remove(at).fault;
         self.any_armed.store(!armed.is_empty(), Ordering::SeqCst);
+        self.fired.lock().push((call, format!("{fault:?}")));
         Some(fault)
     }
 

@@ -45,24 +45,24 @@ impl SimulatedMember {
         }
     }
 
-    /// What the group wants, or a new membership after an expulsion.
+    /// What the group wants. A member that was expelled is told that its partitions are lost, and
+    /// joins again only when it has given them up: until then it is in no generation.
     fn changes(&mut self) -> Result<Vec<Assignment>, LogError> {
         let now = self.log.now();
         let (id, client) = (self.id, Arc::clone(&self.log.client));
-        let topics = &self.topics;
+        let (topics, may_join) = (&self.topics, self.positions.is_empty());
         let (id, membership, changes) = self.log.call(Call::Poll, |state, _| {
             let changes = state.group.poll(id, now);
             let id = match changes {
-                Some(_) => id,
-                None => state.join(client, topics, now),
+                None if may_join => state.join(client, topics, now),
+                _ => id,
             };
             Ok((id, state.group.membership(id), changes))
         })?;
-        self.membership = membership;
+        (self.id, self.membership) = (id, membership);
         if let Some(changes) = changes {
             return Ok(changes);
         }
-        self.id = id;
         let lost: Vec<TopicPartition> = self.positions.keys().cloned().collect();
         Ok(match lost.is_empty() {
             true => Vec::new(),
@@ -120,6 +120,12 @@ impl Member for SimulatedMember {
         visit: &mut dyn FnMut(&Record<'_>) -> Visit,
     ) -> Result<Vec<Assignment>, LogError> {
         let changes = self.changes()?;
+        if changes
+            .iter()
+            .any(|change| matches!(change, Assignment::Lost(_)))
+        {
+            return Ok(changes);
+        }
         for (partition, offset, at_ms, content) in self.fetch()? {
             let record = content.record(&partition.topic, partition.partition, offset, at_ms);
             let visited = visit(&record);

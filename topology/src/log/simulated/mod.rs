@@ -173,6 +173,11 @@ impl SimulatedCluster {
         }
     }
 
+    /// Compacts every topic whose `cleanup.policy` says so.
+    pub fn clean(&self) {
+        self.state.lock().clean(self.clock.wall_ms());
+    }
+
     /// Deletes everything before an offset, as retention does.
     pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
         if let Some(log) = self.state.lock().partition_mut(topic, partition) {
@@ -215,6 +220,17 @@ impl SimulatedLog {
     /// Lets something go wrong at one of the next calls of this process.
     pub fn arm(&self, armed: Armed) {
         self.client.arm(armed);
+    }
+
+    /// What waits for its call does not happen any more.
+    pub fn disarm(&self) {
+        self.client.disarm();
+    }
+
+    /// What has gone wrong since the last question: at which call, and the name of the fault.
+    #[must_use]
+    pub fn take_fired(&self) -> Vec<(Call, String)> {
+        self.client.take_fired()
     }
 
     /// The process is gone: nothing that it still does has an effect, and its open transactions

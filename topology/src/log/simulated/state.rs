@@ -8,6 +8,9 @@ use super::partition::{Content, Partition};
 use super::transactions::{LateEnd, Transactional};
 use crate::log::{LogError, Outgoing, TopicInfo, TopicSpec};
 
+/// `delete.retention.ms` where a topic does not say: a day, as on Kafka.
+const TOMBSTONES_MS: i64 = 86_400_000;
+
 /// A topic and its partitions.
 struct Topic {
     info: TopicInfo,
@@ -62,6 +65,22 @@ impl State {
             topic.info.clone()
         };
         specs.iter().map(info).collect()
+    }
+
+    /// Compacts the topics that are to be compacted.
+    pub(super) fn clean(&mut self, wall_ms: i64) {
+        for topic in self.topics.values_mut() {
+            let setting = |name: &str| topic.info.config.get(name).map(String::as_str);
+            if !setting("cleanup.policy").is_some_and(|policy| policy.contains("compact")) {
+                continue;
+            }
+            let retention = setting("delete.retention.ms").and_then(|ms| ms.parse().ok());
+            let retention_ms: i64 = retention.unwrap_or(TOMBSTONES_MS);
+            for partition in &mut topic.partitions {
+                partition.compact(wall_ms.saturating_sub(retention_ms));
+            }
+        }
+        self.version += 1;
     }
 
     /// The partition count of a topic.

@@ -72,6 +72,9 @@ impl State {
         producer: Producer,
         now: Duration,
     ) -> Result<&mut Ongoing, LogError> {
+        // The coordinator opens none before the last one has its markers (CONCURRENT_TRANSACTIONS):
+        // the client waits.
+        self.mark(transactional_id);
         match self.transactional.get_mut(transactional_id) {
             Some(known) if known.producer == producer => {
                 let ongoing = known.ongoing.get_or_insert_default();

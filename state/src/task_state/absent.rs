@@ -1,0 +1,203 @@
+//! Which rows are certainly not in storage, so that asking for them costs no look into it.
+//!
+//! Most commands ask for rows that are not there: the receipt of a new command, the sum of a new
+//! user. Every key that storage has is in a filter of two bytes a row; what is not in the filter
+//! is absent. A key goes in *before* the batch that stores it, whatever becomes of that batch: the
+//! filter may know too much and never too little.
+//!
+//! Storage that was there before the process is read key by key, a piece with each commit, so that
+//! a start does not wait for it. Keys stored meanwhile go into the filter under construction too:
+//! once the scan is at its end, it has every key. Deleted keys stay in a filter, so it is built
+//! anew when it has grown to twice what the last scan found.
+
+use std::ops::ControlFlow;
+
+use crate::key_filter::KeyFilter;
+use crate::overlay::Overlay;
+use crate::range::end_of;
+use crate::storage::Storage;
+use crate::store_set::StoreKind;
+use crate::{StateError, StoreSet};
+
+/// Fewest keys that are read with a commit, while a filter is under construction.
+const MIN_PIECE: usize = 1_024;
+
+/// A filter of fewer keys is not worth building anew.
+const MIN_REBUILT: usize = 1 << 20;
+
+/// What is known about absent rows of stores and sums.
+pub(super) struct Absent {
+    complete: Option<KeyFilter>,
+    building: Option<Building>,
+    /// Keys at which the complete filter is built anew.
+    limit: usize,
+}
+
+struct Building {
+    filter: KeyFilter,
+    /// Where the scan goes on.
+    from: Vec<u8>,
+}
+
+impl Absent {
+    /// Nothing is known of this storage yet.
+    pub(super) fn unknown() -> Self {
+        Self {
+            complete: None,
+            building: Some(Building::begin()),
+            limit: MIN_REBUILT,
+        }
+    }
+
+    /// The storage is empty.
+    pub(super) fn everything() -> Self {
+        Self {
+            complete: Some(KeyFilter::default()),
+            building: None,
+            limit: MIN_REBUILT,
+        }
+    }
+
+    /// Whether storage certainly has no row under this key.
+    pub(super) fn is_certain(&self, stores: &StoreSet, key: &[u8], hash: u64) -> bool {
+        let filter = self.complete.as_ref().filter(|_| is_tracked(stores, key));
+        filter.is_some_and(|filter| !filter.may_contain(hash))
+    }
+
+    /// These rows are about to be stored.
+    pub(super) fn note(&mut self, stores: &StoreSet, rows: &Overlay) {
+        let stored = rows.rows_as_written().filter(|row| row.value.is_some());
+        for row in stored.filter(|row| is_tracked(stores, row.key)) {
+            let filters = [
+                self.complete.as_mut(),
+                self.building.as_mut().map(|building| &mut building.filter),
+            ];
+            for filter in filters.into_iter().flatten() {
+                filter.insert(row.hash);
+            }
+        }
+    }
+
+    /// Moves a construction on by as many keys as the batch has rows, or a few more.
+    pub(super) fn advance(
+        &mut self,
+        stores: &StoreSet,
+        storage: &dyn Storage,
+        rows: &Overlay,
+    ) -> Result<(), StateError> {
+        let grown = self.complete.as_ref().map_or(0, KeyFilter::keys);
+        if self.building.is_none() && grown > self.limit {
+            self.building = Some(Building::begin());
+        }
+        let Some(building) = &mut self.building else {
+            return Ok(());
+        };
+        let piece = rows.len().max(MIN_PIECE);
+        if building.scan(stores, storage, piece, &|key| rows.hash(key))? {
+            let filter = std::mem::take(&mut building.filter);
+            self.limit = (2 * filter.keys()).max(MIN_REBUILT);
+            self.complete = Some(filter);
+            self.building = None;
+        }
+        Ok(())
+    }
+}
+
+impl Building {
+    fn begin() -> Self {
+        Self {
+            filter: KeyFilter::default(),
+            from: Vec::new(),
+        }
+    }
+
+    /// Reads the next `piece` keys. Returns whether all are read.
+    fn scan(
+        &mut self,
+        stores: &StoreSet,
+        storage: &dyn Storage,
+        piece: usize,
+        hash: &dyn Fn(&[u8]) -> u64,
+    ) -> Result<bool, StateError> {
+        let mut left = piece;
+        let first = self.from.first().copied().unwrap_or_default();
+        for id in (first..=u8::MAX).filter(|id| is_tracked(stores, &[*id])) {
+            let from = std::mem::take(&mut self.from);
+            let from = if from.first() == Some(&id) {
+                from
+            } else {
+                vec![id]
+            };
+            let (filter, next) = (&mut self.filter, &mut self.from);
+            storage.scan(&from, &end_of(id), &mut |key, _| {
+                if left == 0 {
+                    key.clone_into(next);
+                    return ControlFlow::Break(());
+                }
+                left -= 1;
+                filter.insert(hash(key));
+                ControlFlow::Continue(())
+            })?;
+            if !self.from.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Only rows that are asked for by their whole key; entries of an index are scanned.
+fn is_tracked(stores: &StoreSet, key: &[u8]) -> bool {
+    let kind = key.first().and_then(|id| stores.kind(*id));
+    matches!(kind, Some(StoreKind::Store(_) | StoreKind::Sums))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Absent, MIN_PIECE};
+    use crate::overlay::{Origin, Overlay};
+    use crate::storage::{MemoryDatabase, StorageProvider as _};
+    use crate::{StoreSet, SumIndex};
+
+    const SUMS: SumIndex<u64> = SumIndex::new(17, "sums");
+
+    #[test]
+    fn a_filter_that_has_outgrown_its_rows_is_built_anew_without_a_moment_of_doubt() {
+        let stores = StoreSet::builder().sum(&SUMS).build().expect("a set");
+        let mut storage = MemoryDatabase::new().storage("0_0").expect("a storage");
+        let mut absent = Absent::everything();
+        absent.limit = 3 * MIN_PIECE;
+        let mut overlay = Overlay::default();
+        let rows_key = |number: usize| [[17].as_slice(), &number.to_be_bytes()].concat();
+        // Each round replaces all rows, so most of what the filter learns is soon gone.
+        for round in 0..12 {
+            let numbers = |round: usize| round * 2 * MIN_PIECE..(round + 1) * 2 * MIN_PIECE;
+            for number in numbers(round) {
+                overlay.put(&rows_key(number), Some(b"row"), Origin::Local);
+            }
+            for number in numbers(round).map(|number| number.wrapping_sub(2 * MIN_PIECE)) {
+                overlay.put(&rows_key(number), None, Origin::Local);
+            }
+            absent
+                .advance(&stores, storage.as_ref(), &overlay)
+                .expect("a scan");
+            absent.note(&stores, &overlay);
+            let rows = overlay.rows().map(|row| (row.key, row.value));
+            storage
+                .write(&mut rows.collect::<Vec<_>>().into_iter())
+                .expect("a batch");
+            overlay.clear();
+            for key in numbers(round).map(rows_key) {
+                let hash = overlay.hash(&key);
+                assert!(!absent.is_certain(&stores, &key, hash));
+            }
+            let filter = absent.complete.as_ref().expect("a filter at any time");
+            // Without the deleted ones it has at most two rounds when done, and three till then.
+            absent.limit = absent.limit.min(3 * MIN_PIECE);
+            assert!(filter.keys() <= 8 * MIN_PIECE, "{} keys", filter.keys());
+        }
+        let others = (0..1_000).map(|number| rows_key(usize::MAX - number));
+        let told = others.filter(|key| absent.is_certain(&stores, key, overlay.hash(key)));
+        assert!(told.count() > 900);
+    }
+}
