@@ -1,6 +1,10 @@
 //! The embedded log under the contract of logs.
 #![cfg(feature = "embedded")]
 
+#[expect(
+    unreachable_pub,
+    reason = "several test programs share these functions"
+)]
 mod log_contract;
 
 use std::sync::Arc;

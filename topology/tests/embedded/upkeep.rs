@@ -164,3 +164,37 @@ fn the_chain_is_cut_behind_what_is_flushed_and_the_log_opens_again() {
         before.len() + 1
     );
 }
+
+#[test]
+fn a_thousand_appends_share_few_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(directory.path(), &options()).unwrap();
+    let log = EmbeddedLog::open(&database, config()).unwrap();
+    topic(&log, "shared", 1, &[]);
+    let appender = log.appender().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    for _ in 0..1_000 {
+        let tell = std::sync::Mutex::new(tell.clone());
+        let done = move |outcome| {
+            tell.lock()
+                .expect("nobody panicked")
+                .send(outcome)
+                .expect("told")
+        };
+        appender.append(record("shared", 0, b"x"), Box::new(done));
+    }
+    let offsets: Vec<i64> = told
+        .iter()
+        .take(1_000)
+        .map(|outcome: Result<_, LogError>| outcome.expect("taken").offset)
+        .collect();
+    assert_eq!(offsets, (0..1_000).collect::<Vec<_>>());
+    let mut links = 0;
+    let rows = database.keyspace("log").unwrap();
+    let mut count = |_: &[u8], _: &[u8]| {
+        links += 1;
+        std::ops::ControlFlow::Continue(())
+    };
+    rows.scan(b"C", b"D", &mut count).unwrap();
+    assert!(links < 500, "{links} writes");
+}
