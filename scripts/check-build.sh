@@ -39,7 +39,7 @@ same() {
 }
 
 code=0
-for selection in "--workspace" "-p stagedoor-state --features rocksdb" "-p stagedoor-api"; do
+for selection in "--workspace" "-p stagedoor-state --features rocksdb" "-p stagedoor-topology --features embedded" "-p stagedoor-api"; do
   # shellcheck disable=SC2086
   same librocksdb-sys -e normal,build,dev $selection || code=1
 done

@@ -3,6 +3,6 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-scripts/setup.sh
+scripts/setup.sh --kafka
 source scripts/env.sh
 exec cargo run --quiet -p stagedoor-tests --bin defects -- "$@"

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Installs what build and tests need. Does nothing where all is there; says what it does where something is missing.
+# Installs what the build needs, and with --kafka what tests on a real Kafka need, too. Does nothing where all is
+# there; says what it does where something is missing.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+with_kafka=0
+if [ "${1:-}" = --kafka ]; then with_kafka=1; fi
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -29,8 +33,10 @@ missing_packages() {
   has pkg-config || echo pkg-config
   has cmake || echo cmake
   has curl || echo curl
-  has_java || echo java
-  has mvn || has_jars || echo maven
+  if [ $with_kafka -eq 1 ]; then
+    has_java || echo java
+    has mvn || has_jars || echo maven
+  fi
 }
 
 # Needs root, by sudo where one is not root.
@@ -77,4 +83,4 @@ check_rust() {
 mapfile -t missing < <(missing_packages)
 if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
 check_rust
-"$root/docker/kafka/kafka.sh" fetch
+if [ $with_kafka -eq 1 ]; then "$root/docker/kafka/kafka.sh" fetch; fi

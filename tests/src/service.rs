@@ -12,6 +12,8 @@ use std::{fs, io};
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use rustix::process::{Pid, Signal, kill_process};
+use stagedoor_state::{Database, DatabaseOptions};
+use stagedoor_topology::log::embedded::{EmbeddedConfig, EmbeddedLog};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
 use stagedoor_topology::{Secret, TopicNaming};
 
@@ -30,7 +32,7 @@ const APPLICATION_SECRET: &str = "the secret of applications under test";
 pub struct ServiceOptions {
     /// The binary.
     pub program: PathBuf,
-    /// `host:port` of the broker.
+    /// `host:port` of the broker; empty for a log of its own.
     pub bootstrap_servers: String,
     /// Application id; topics have it as their prefix.
     pub application: String,
@@ -63,6 +65,32 @@ impl ServiceOptions {
             partitions: 4,
             arguments: Vec::new(),
         })
+    }
+
+    /// A service on a log of its own in `data`.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub fn embedded(program: &str, data: PathBuf) -> io::Result<Self> {
+        Ok(Self {
+            instance: None,
+            arguments: vec!["--set".to_owned(), "log=embedded".to_owned()],
+            ..Self::new(program, "", data)?
+        })
+    }
+
+    /// Stores and log of a service of [`ServiceOptions::embedded`] that has ended.
+    ///
+    /// # Errors
+    /// The words of whoever refuses.
+    pub fn open(&self) -> Result<(Database, EmbeddedLog), String> {
+        let options = DatabaseOptions {
+            authoritative: true,
+            ..DatabaseOptions::default()
+        };
+        let stores = Database::open(self.stores(), &options).map_err(|error| error.to_string())?;
+        let log = EmbeddedLog::open(&stores, EmbeddedConfig::new(&self.application));
+        Ok((stores, log.map_err(|error| error.to_string())?))
     }
 
     /// The names of its topics.
@@ -110,7 +138,7 @@ impl ServiceOptions {
             .open(self.log_file())?;
         let mut command = Command::new(&self.program);
         command
-            .args(["serve", "--bootstrap-servers", &self.bootstrap_servers])
+            .arg("serve")
             .args(["--application-id", &self.application])
             .args(["--topic-prefix", &self.naming().prefix])
             .args(["--host", &self.address.ip().to_string()])
@@ -125,6 +153,9 @@ impl ServiceOptions {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        if !self.bootstrap_servers.is_empty() {
+            command.args(["--bootstrap-servers", &self.bootstrap_servers]);
+        }
         if let Some(instance) = &self.instance {
             command.args(["--instance-id", instance]);
         }

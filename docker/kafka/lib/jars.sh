@@ -7,11 +7,11 @@ jars=$cache/kafka-$kafka_version
 find_java() {
   java=${JAVA_HOME:+$JAVA_HOME/bin/}java
   command -v "$java" >/dev/null ||
-    die "java is missing: install a Java runtime of version 17 or later (scripts/setup.sh does it on Debian and Ubuntu)"
+    die "java is missing: install a Java runtime of version 17 or later (scripts/setup.sh --kafka does it on Debian and Ubuntu)"
   local version
   version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p;' | head -n 1)
   [ "${version:-0}" -ge 17 ] ||
-    die "java is version ${version:-unknown}: Kafka $kafka_version needs 17 or later (scripts/setup.sh installs it, or set JAVA_HOME)"
+    die "java is version ${version:-unknown}: Kafka $kafka_version needs 17 or later (scripts/setup.sh --kafka installs it, or set JAVA_HOME)"
 }
 
 jars_complete() { cmp -s "$here/pom.xml" "$jars/pom.xml"; }
@@ -24,7 +24,7 @@ ensure_jars() {
     flock 8
     if jars_complete; then exit; fi
     command -v mvn >/dev/null ||
-      die "mvn is missing and the jars of Kafka $kafka_version are not in $jars: install maven (scripts/setup.sh does it on Debian and Ubuntu)"
+      die "mvn is missing and the jars of Kafka $kafka_version are not in $jars: install maven (scripts/setup.sh --kafka does it on Debian and Ubuntu)"
     fetch_jars
   ) 8>"$cache/kafka.lock"
 }

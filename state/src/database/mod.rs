@@ -123,21 +123,14 @@ impl Shared {
         options: &DatabaseOptions,
     ) -> Result<Self, StateError> {
         let built = options.build();
-        let names = families(&built.database, path)?;
+        let names = families(&built.database, path)
+            .map_err(|error| options.opening("listing the stores", path, &error))?;
         let families = names.iter().map(|name| {
             let options = built.of(name);
             rocksdb::ColumnFamilyDescriptor::new(name, options.clone())
         });
-        let rocks =
-            Rocks::open_cf_descriptors(&built.database, path, families).map_err(|error| {
-                if options.authoritative && error.kind() == rocksdb::ErrorKind::Corruption {
-                    return StateError::Damaged {
-                        place: path.display().to_string(),
-                        reason: error.to_string(),
-                    };
-                }
-                engine("opening the database", "all", &error)
-            })?;
+        let rocks = Rocks::open_cf_descriptors(&built.database, path, families)
+            .map_err(|error| options.opening("opening the database", path, &error))?;
         Ok(Self {
             rocks,
             family_options: built.family,
@@ -200,21 +193,32 @@ impl Shared {
     }
 }
 
+impl DatabaseOptions {
+    /// Why the engine does not open. Whatever it does not understand is damage, where nobody has
+    /// another copy.
+    fn opening(&self, operation: &'static str, path: &Path, error: &rocksdb::Error) -> StateError {
+        if self.authoritative && error.kind() == rocksdb::ErrorKind::Corruption {
+            return StateError::Damaged {
+                place: path.display().to_string(),
+                reason: error.to_string(),
+            };
+        }
+        engine(operation, "all", error)
+    }
+}
+
 /// Whether a column family is the store of a task.
 fn is_task(family: &str) -> bool {
     family != DEFAULT_FAMILY && !family.starts_with(keyspace::PREFIX)
 }
 
 /// The column families to open: all that exist.
-fn families(options: &Options, path: &Path) -> Result<BTreeSet<String>, StateError> {
+fn families(options: &Options, path: &Path) -> Result<BTreeSet<String>, rocksdb::Error> {
     // Written last when a database is made, so without it there is none yet.
     if !path.join("CURRENT").exists() {
         return Ok(BTreeSet::from([DEFAULT_FAMILY.to_owned()]));
     }
-    let listed = Rocks::list_cf(options, path);
-    listed
-        .map(|names| names.into_iter().collect())
-        .map_err(|error| engine("listing the stores", "all", &error))
+    Ok(Rocks::list_cf(options, path)?.into_iter().collect())
 }
 
 /// RocksDB's errors in our words.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use super::batch::array;
 
 const SLOT: usize = 20;
+const NAME: &str = "log.anchor";
 
 /// The open file.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Anchor {
     /// Opens the file of a log, made if it is not there. Returns with it the commit that it
     /// remembers; none where it is new, of another log or unreadable.
     pub(super) fn open(directory: &Path, log_id: u64) -> io::Result<(Self, Option<u64>)> {
-        let path = directory.join("log.anchor");
+        let path = directory.join(NAME);
         let mut options = OpenOptions::new();
         let file = options
             .read(true)
@@ -38,18 +39,12 @@ impl Anchor {
             .create(true)
             .truncate(false)
             .open(&path)?;
-        let mut bytes = [0; 2 * SLOT];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match file.read_at(&mut bytes[filled..], filled as u64)? {
-                0 => break,
-                read => filled += read,
-            }
-        }
-        let slots = bytes.chunks_exact(SLOT);
-        let remembered = slots.filter_map(|slot| read_slot(slot, log_id)).max();
-        if remembered.is_none() && filled > 0 {
-            tracing::warn!(file = %path.display(), "the anchor of the log is unreadable; going on without");
+        let slots = read_slots(&file)?;
+        let ours = slots.iter().filter(|(id, _)| *id == log_id);
+        let remembered = ours.map(|(_, sequence)| *sequence).max();
+        if remembered.is_none() && file.metadata()?.len() > 0 {
+            let file = path.display();
+            tracing::warn!(%file, "the anchor of the log is unreadable; going on without");
         }
         let turn = remembered.map_or(0, |last| last + 1);
         let anchor = Self {
@@ -78,10 +73,35 @@ impl Anchor {
     }
 }
 
-fn read_slot(slot: &[u8], log_id: u64) -> Option<u64> {
+/// Whether a directory has an anchor of any log: then it has held commits.
+pub(super) fn exists(directory: &Path) -> io::Result<bool> {
+    match File::open(directory.join(NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        file => Ok(!read_slots(&file?)?.is_empty()),
+    }
+}
+
+/// Log and commit of each slot that is whole.
+fn read_slots(file: &File) -> io::Result<Vec<(u64, u64)>> {
+    let mut bytes = [0; 2 * SLOT];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(bytes.chunks_exact(SLOT).filter_map(read_slot).collect())
+}
+
+fn read_slot(slot: &[u8]) -> Option<(u64, u64)> {
     let is_whole = crc32c::crc32c(&slot[..16]) == u32::from_be_bytes(array(&slot[16..]));
-    let is_ours = u64::from_be_bytes(array(slot)) == log_id;
-    (is_whole && is_ours).then(|| u64::from_be_bytes(array(&slot[8..])))
+    let parts = (
+        u64::from_be_bytes(array(slot)),
+        u64::from_be_bytes(array(&slot[8..])),
+    );
+    // The checksum of nothing but zeros is not zero, so an empty slot is not whole.
+    is_whole.then_some(parts)
 }
 
 #[cfg(test)]

@@ -83,8 +83,3 @@ impl Cutter {
         Ok(())
     }
 }
-
-#[cfg(test)]
-pub(super) fn cut_now(shared: &Shared, cutter: &mut Cutter) {
-    cutter.cut(shared, 0).expect("the chain can be cut");
-}

@@ -1,13 +1,15 @@
 //! The start: what the database holds is checked and brought into memory.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 use stagedoor_state::{Database, Keyspace};
 
-use super::anchor::Anchor;
+use super::anchor::{self, Anchor};
 use super::batch::read_header;
 use super::config::EmbeddedConfig;
 use super::keys::{self, PartitionId};
@@ -29,7 +31,7 @@ pub(super) struct Loaded {
 /// Reads everything but the records.
 pub(super) fn load(database: &Database, config: EmbeddedConfig) -> Result<Loaded, LogError> {
     let rows = database.keyspace("log").map_err(|error| refused(&error))?;
-    let log_id = identify(&rows)?;
+    let log_id = identify(&rows, database.directory())?;
     let (chain_start, sequence) = chain::check(&rows)?;
     let anchor = anchored(database, log_id, sequence)?;
     let shared = Shared {
@@ -54,9 +56,17 @@ pub(super) fn load(database: &Database, config: EmbeddedConfig) -> Result<Loaded
 }
 
 /// The id of the log; a new one for a new log.
-fn identify(rows: &Keyspace) -> Result<u64, LogError> {
+fn identify(rows: &Keyspace, directory: &Path) -> Result<u64, LogError> {
     let row = rows.get(keys::FORMAT).map_err(|error| refused(&error))?;
     let Some(row) = row else {
+        if anchor::exists(directory).map_err(|error| unusable(directory, &error))? {
+            return Err(LogError::Refused(format!(
+                "the log in {0} is gone, although commits of it were acknowledged: files are \
+                 missing or damaged; restore the data directory from a backup, or begin anew in \
+                 an empty one",
+                directory.display()
+            )));
+        }
         let id = random();
         let row = [&FORMAT.to_be_bytes()[..], &id.to_be_bytes()].concat();
         let mut batch = rows.batch().map_err(|error| refused(&error))?;
@@ -80,13 +90,8 @@ fn identify(rows: &Keyspace) -> Result<u64, LogError> {
 /// Compares the end of the log with what the anchor remembers.
 fn anchored(database: &Database, log_id: u64, sequence: u64) -> Result<Anchor, LogError> {
     let directory = database.directory();
-    let (anchor, remembered) = Anchor::open(directory, log_id).map_err(|error| {
-        LogError::Refused(format!(
-            "the anchor of the log in {} cannot be used: {error}; give a directory that this user \
-             may write to",
-            directory.display()
-        ))
-    })?;
+    let opened = Anchor::open(directory, log_id);
+    let (anchor, remembered) = opened.map_err(|error| unusable(directory, &error))?;
     let Some(remembered) = remembered.filter(|remembered| *remembered > sequence) else {
         return Ok(anchor);
     };
@@ -96,6 +101,14 @@ fn anchored(database: &Database, log_id: u64, sequence: u64) -> Result<Anchor, L
          disk, or accept the loss by deleting {}",
         anchor.path().display()
     )))
+}
+
+fn unusable(directory: &Path, error: &io::Error) -> LogError {
+    LogError::Refused(format!(
+        "the anchor of the log in {} cannot be used: {error}; give a directory that this user may \
+         write to",
+        directory.display()
+    ))
 }
 
 fn load_topics(rows: &Keyspace) -> Result<Topics, LogError> {

@@ -46,8 +46,6 @@ mod queue;
 mod reader;
 mod retention;
 mod session;
-#[cfg(test)]
-mod tests;
 mod topics;
 mod writer;
 
