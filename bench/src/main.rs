@@ -1,9 +1,10 @@
-//! `stagedoor-bench`: what the spine costs, in process and on a real broker beside a bare loop.
+//! `stagedoor-bench`: holds in process, on a real broker beside a bare loop, and over HTTP.
 
 mod bare_loop;
 mod in_process;
 mod load;
 mod on_kafka;
+mod over_http;
 mod report;
 
 use clap::{Parser, Subcommand};
@@ -45,6 +46,8 @@ enum Scenario {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Load over HTTP against a service that runs, in a closed or an open loop.
+    Http(Box<over_http::HttpArgs>),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -65,5 +68,6 @@ fn main() -> anyhow::Result<()> {
             holds,
             rounds,
         } => on_kafka::run(&bootstrap_servers, holds, rounds),
+        Scenario::Http(arguments) => over_http::run(&arguments),
     }
 }
