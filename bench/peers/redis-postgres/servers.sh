@@ -85,6 +85,9 @@ prepare() {
   [ ! -e "$dir/postgres.pid" ] || die "$dir holds servers already: stop them, or choose another directory"
   # The unprivileged user must be able to pass through.
   chmod a+x "$dir"
+  if ! as_user test -x "$dir"; then
+    die "user postgres cannot reach $dir: choose a directory whose parents everybody may pass through"
+  fi
   mkdir "$dir/postgres" "$dir/redis"
   if [ "$(id -u)" -eq 0 ]; then chown postgres: "$dir/postgres" "$dir/redis"; fi
   if [ -n "$parent" ]; then

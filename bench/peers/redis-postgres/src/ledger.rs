@@ -101,7 +101,10 @@ impl Ledger {
     /// Holds, or finds what the same id held before.
     pub(crate) async fn hold(&self, hold: &Hold<'_>) -> Result<Held, NotHeld> {
         let client = self.client().await.map_err(NotHeld::Unknown)?;
-        let statement = client.prepare_cached(HOLD).await.map_err(not_held)?;
+        let statement = client
+            .prepare_cached(HOLD)
+            .await
+            .map_err(|error| not_held(&error))?;
         let id = Uuid(hold.id);
         let parameters: [&(dyn ToSql + Sync); 10] = [
             &id,
@@ -116,7 +119,7 @@ impl Ledger {
             &hold.hold_seconds,
         ];
         let row = client.query_one(&statement, &parameters).await;
-        let row = row.map_err(not_held)?;
+        let row = row.map_err(|error| not_held(&error))?;
         let expires_at: SystemTime = row.get(2);
         Ok(Held {
             body_hash: row.get(0),
@@ -126,11 +129,11 @@ impl Ledger {
     }
 }
 
-fn not_held(error: Error) -> NotHeld {
+fn not_held(error: &Error) -> NotHeld {
     match error.code().map(tokio_postgres::error::SqlState::code) {
         Some("SD001") => NotHeld::Limit,
         Some("SD002") => NotHeld::Taken,
-        _ => NotHeld::Unknown(Problem::unavailable(&error)),
+        _ => NotHeld::Unknown(Problem::unavailable(error)),
     }
 }
 
