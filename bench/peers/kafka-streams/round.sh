@@ -43,9 +43,9 @@ application=peer-$$-$(basename "$work" | tr -cd 'a-zA-Z0-9')
 of=(--bootstrap-servers "$brokers" --application "$application")
 # Started directly and not by a function, so that $! is the process itself.
 peer=$here/peer.sh
-app= reader=
+app= reader= sender=
 finish() {
-  for pid in $reader $app; do kill "$pid" 2>/dev/null || true; done
+  for pid in $reader $sender $app; do kill "$pid" 2>/dev/null || true; done
   if [ -n "$app" ]; then wait "$app" 2>/dev/null || true; fi
   rm -rf "$work"
 }
@@ -67,11 +67,16 @@ play() {
   local run=$1 count=$2
   shift 2
   local out=$work/$run
+  : >"$out"
   "$peer" await "${of[@]}" --run "$run" --requests "$count" --from-end "$@" >"$out" 2>"$out.err" &
   reader=$!
   line ready "$out" "$reader"
   "$peer" produce "${of[@]}" --mix "$mix" --run "$run" --requests "$count" --seed "$seed" --partitions "$partitions" \
-    ${rate:+--rate "$rate"} >"$out.produced" || die "the commands of $run were not sent"
+    ${rate:+--rate "$rate"} >"$out.produced" &
+  sender=$!
+  # In the background, because a shell hears no signal while it waits for a command of its own.
+  wait "$sender" || die "the commands of $run were not sent"
+  sender=
   wait "$reader" || die "$(tail -n 5 "$out.err")"
   reader=
 }

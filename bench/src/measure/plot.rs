@@ -108,7 +108,8 @@ impl Plot {
             .y_desc(&self.y.0)
             .x_label_formatter(&short)
             .y_label_formatter(&short)
-            .light_line_style(RGBColor(0xee, 0xee, 0xee))
+            .bold_line_style(RGBColor(0xdd, 0xdd, 0xdd))
+            .max_light_lines(0)
             .label_style(("sans-serif", 13))
             .draw()
             .map_err(failed)?;
