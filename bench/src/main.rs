@@ -1,4 +1,4 @@
-//! `stagedoor-bench`: what the spine costs, in process and on a real broker beside a bare loop.
+//! `stagedoor-bench`: holds in process, on a real broker beside a bare loop, and over HTTP.
 
 mod application;
 mod bare_loop;
@@ -6,6 +6,7 @@ mod in_process;
 mod load;
 mod on_embedded;
 mod on_kafka;
+mod over_http;
 mod report;
 
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ enum Scenario {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Load over HTTP against a service that runs, in a closed or an open loop.
+    Http(Box<over_http::HttpArgs>),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -103,5 +106,6 @@ fn main() -> anyhow::Result<()> {
             holds,
             rounds,
         } => on_kafka::run(&bootstrap_servers, holds, rounds),
+        Scenario::Http(arguments) => over_http::run(&arguments),
     }
 }
