@@ -43,6 +43,8 @@ pub(crate) struct Round<'a> {
     pub(crate) application: &'a str,
     /// What it is written to.
     pub(crate) log: Arc<dyn Log>,
+    /// Who writes the load.
+    pub(crate) load: Arc<dyn Appender>,
     /// Where the stores are.
     pub(crate) stores: Database,
     /// A directory for everything else.
@@ -56,6 +58,7 @@ pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
     let Round {
         application,
         log,
+        load: appender,
         stores,
         directory,
         holds,
@@ -74,7 +77,7 @@ pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
     let listener: Arc<dyn CommitListener> = Arc::<Counter>::clone(&counter);
     let streams = Streams::start(
         stagedoor_processors::topology()?,
-        Arc::clone(&log),
+        log,
         Arc::new(stores),
         config,
         listener,
@@ -88,7 +91,6 @@ pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
         Ok(streams.state() == StreamsState::Running)
     })?;
     let topic = streams.topic("concert.commands");
-    let appender = log.appender()?;
     append(&*appender, &topic, &load::encoded(&load::concert(holds))?);
     until("the concert is there", || {
         Ok(counter.answers.load(Ordering::SeqCst) == 1)

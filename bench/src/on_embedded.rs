@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics_util::debugging::DebuggingRecorder;
 use stagedoor_state::{Database, DatabaseOptions};
+use stagedoor_topology::log::Log;
 use stagedoor_topology::log::embedded::{Durability, EmbeddedConfig, EmbeddedLog};
 
 use crate::application::{self, Round, commit_latencies};
@@ -76,9 +77,12 @@ fn stagedoor(place: &Path, durability: Durability, holds: u32) -> anyhow::Result
         durability,
         ..EmbeddedConfig::new("bench")
     };
+    let log: Arc<dyn Log> = Arc::new(EmbeddedLog::open(&stores, config)?);
+    let load = log.appender()?;
     let speed = application::run(Round {
         application: "bench",
-        log: Arc::new(EmbeddedLog::open(&stores, config)?),
+        log,
+        load,
         stores,
         directory: &directory,
         holds,

@@ -71,6 +71,7 @@ fn stagedoor(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::
     application::run(Round {
         application,
         log: Arc::new(KafkaLog::new(config)),
+        load: load_appender(bootstrap_servers, application)?,
         stores: Database::open(directory.path(), &DatabaseOptions::default())?,
         directory: directory.path(),
         holds,
@@ -106,7 +107,7 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         max_batch: 10_000,
         max_wait: Duration::from_millis(100),
     };
-    let appender = log.appender()?;
+    let appender = load_appender(bootstrap_servers, application)?;
     let started = Instant::now();
     let total = usize::try_from(holds)?;
     let ended = std::thread::scope(|scope| {
@@ -118,4 +119,12 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         }
     })?;
     Ok(f64::from(holds) / (ended - started).as_secs_f64())
+}
+
+/// The producer of the load, the same for both sides. It collects, because it shares the machine
+/// with what is measured.
+fn load_appender(bootstrap_servers: &str, application: &str) -> anyhow::Result<Arc<dyn Appender>> {
+    let mut config = KafkaConfig::new(bootstrap_servers, format!("{application}-load"));
+    config.append_linger = Duration::from_millis(20);
+    Ok(KafkaLog::new(config).appender()?)
 }
