@@ -173,14 +173,8 @@ impl Outcome {
         self.store_behind += usize::from(behind);
         let secret = options.secret();
         let sources = Sources {
-            log: &log,
-            topology: &topology,
-            naming: &naming,
-            secret: &secret,
-            max_record_bytes: 1_000_000,
-            stores: &stores,
-            committed: &committed,
-            most_late_ms: None,
+            stores: Some(&stores),
+            ..Sources::new(&log, &topology, &naming, &secret)
         };
         match after_crash(&sources) {
             Ok(report) => {

@@ -276,15 +276,13 @@ fn audit(options: &ServiceOptions) -> Report {
         PARTITIONS,
     );
     let stores = Database::open(options.stores(), &DatabaseOptions::default());
+    let topology = stagedoor_processors::topology().expect("the topology is one");
+    let (log, secret) = (options.log(), options.secret());
     stagedoor_audit::run(&Sources {
-        log: &options.log(),
-        topology: &stagedoor_processors::topology().expect("the topology is one"),
-        naming: &naming,
-        secret: &options.secret(),
-        max_record_bytes: 1_000_000,
-        stores: &stores.expect("the stores can be opened"),
-        committed: &committed.expect("the group's offsets"),
+        stores: Some(&stores.expect("the stores can be opened")),
+        committed: Some(&committed.expect("the group's offsets")),
         most_late_ms: Some(MOST_LATE_MS),
+        ..Sources::new(&log, &topology, &naming, &secret)
     })
     .expect("everything can be read")
 }
