@@ -42,16 +42,13 @@ impl Sale {
             ..options.expect("a port")
         };
         let service = start(&options);
-        let names = (0..).map(|number| format!("audit-{number}"));
         let mut concerts = BTreeMap::new();
-        for name in names.take_while(|_| true) {
-            concerts
-                .entry(partition_for(name.as_bytes(), PARTITIONS))
-                .or_insert(name);
-            if concerts.len() == 2 {
-                break;
-            }
+        for number in 0..20 {
+            let name = format!("audit-{number}");
+            let partition = partition_for(name.as_bytes(), PARTITIONS);
+            concerts.entry(partition).or_insert(name);
         }
+        assert_eq!(concerts.len(), 2, "one in each partition");
         let sale = Self {
             options,
             concerts,
