@@ -15,7 +15,7 @@ use stagedoor_tests::http::{Client, Request, Response};
 use stagedoor_tests::kafka::Broker;
 use stagedoor_tests::service::{Service, ServiceOptions, token};
 use stagedoor_tests::topics;
-use stagedoor_topology::log::{Appender as _, Log as _, Outgoing};
+use stagedoor_topology::log::{Log as _, Outgoing};
 use stagedoor_topology::{POSITION_KEY, partition_for};
 use tempfile::TempDir;
 

@@ -154,9 +154,15 @@ async fn only_admins_see_tasks_and_rebuild_them() {
         let outcome = |role| refused(ask(method, path, role));
         assert_eq!(outcome(None).await, (401, "unauthenticated".into()));
         assert_eq!(outcome(Some(Role::Fan)).await, (403, "forbidden".into()));
-        assert_eq!(outcome(Some(Role::Organiser)).await, (403, "forbidden".into()));
+        assert_eq!(
+            outcome(Some(Role::Organiser)).await,
+            (403, "forbidden".into())
+        );
         // Nothing runs in these tests.
-        assert_eq!(outcome(Some(Role::Admin)).await, (503, "unavailable".into()));
+        assert_eq!(
+            outcome(Some(Role::Admin)).await,
+            (503, "unavailable".into())
+        );
     }
     let wrong = ask("POST", "/v1/admin/tasks/three/rebuild", Some(Role::Admin));
     assert_eq!(refused(wrong).await, (404, "not_found".into()));
