@@ -1,6 +1,6 @@
 //! What an audit costs: records a second of CPU time over topics in memory.
 //!
-//! `cargo run --example audit_cost -p stagedoor-audit [-- COMMANDS [BUDGET_MIB]]`
+//! `cargo run --example audit_cost -p stagedoor-audit [-- COMMANDS [BUDGET_MIB [THREADS]]]`
 
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@
 mod common;
 
 use std::error::Error;
+use std::time::Instant;
 
 use common::task::{Site, Task, concert, hold, release};
 use stagedoor_audit::{Checker, Sources, run};
@@ -28,10 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut sources = Sources::new(&site.log, &site.topology, &site.naming, &site.secret);
     sources.memory_bytes = budget * 1024 * 1024;
-    eprintln!("wall {}", std::process::id());
-    let begun = cpu_seconds();
+    sources.threads = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let (begun, clock) = (cpu_seconds(), Instant::now());
     let report = run(&sources)?;
-    let seconds = cpu_seconds() - begun;
+    let (seconds, wall) = (cpu_seconds() - begun, clock.elapsed());
     let records = site.log.records();
     println!("{report}");
     println!(
@@ -41,7 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let rate = records as f64 / seconds;
     println!(
-        "{records} records, {commands} commands, budget {budget} MiB: {seconds:.2} s of CPU, {rate:.0} records a second"
+        "{records} records, {commands} commands, budget {budget} MiB, {} threads: {seconds:.2} s of CPU, {rate:.0} records a second of it, \
+         {wall:?} in all",
+        sources.threads
     );
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) type Ends = BTreeMap<i32, (i64, i64)>;
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) log: &'a dyn Log,
-    pub(crate) progress: &'a dyn Fn(Progress),
+    pub(crate) progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 impl Source<'_> {

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use stagedoor_processors::concert::{CATALOGUE, CONCERT, EVENTS, RESULTS};
@@ -27,7 +27,7 @@ use crate::lane::{Checkers, Pass};
 use crate::read::{Ends, Progress, Source};
 use crate::replay::{Replay, Rules};
 use crate::report::{Checker, Place, Report};
-use crate::spill::Spill;
+use crate::spill::{Merge, Spill};
 use crate::turn::{Channel, Lane};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -57,8 +57,10 @@ pub struct Sources<'a> {
     pub memory_bytes: usize,
     /// Where temporary space is taken if it is needed.
     pub temporary: PathBuf,
-    /// Is told how far the audit is.
-    pub progress: &'a dyn Fn(Progress),
+    /// Command partitions that are audited at once; each takes the memory of its state.
+    pub threads: usize,
+    /// Is told how far the audit is, by any of its threads.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 impl<'a> Sources<'a> {
@@ -82,6 +84,7 @@ impl<'a> Sources<'a> {
             partitions: Vec::new(),
             memory_bytes: 64 * 1024 * 1024,
             temporary: std::env::temp_dir(),
+            threads: 1,
             progress: &|_| {},
         }
     }
@@ -203,12 +206,52 @@ pub fn run(sources: &Sources<'_>) -> Result<Report, AuditError> {
             Changelog::read(sources, *partition, &mut report)?,
         );
     }
-    let mut outputs = Outputs::read(sources, &changelogs, &mut report)?;
-    for (partition, changelog) in changelogs {
-        audit_lane(sources, partition, &changelog, &mut outputs, &mut report)?;
-        report.partitions += 1;
+    let outputs = Outputs::read(sources, &changelogs, &mut report)?;
+    for lane in audit_lanes(sources, &changelogs, outputs) {
+        report.merge(lane?);
     }
     Ok(report)
+}
+
+/// Audits the command partitions, some at once. The outcomes are in the order of the partitions,
+/// whatever the order of the threads.
+fn audit_lanes(
+    sources: &Sources<'_>,
+    changelogs: &BTreeMap<i32, Changelog>,
+    outputs: Outputs,
+) -> Vec<Result<Report, AuditError>> {
+    let (outputs, next) = (Mutex::new(outputs), Mutex::new(changelogs.iter()));
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let taken = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((partition, changelog)) = taken else {
+                return done;
+            };
+            let mut all = outputs.lock().unwrap_or_else(PoisonError::into_inner);
+            let mine = all.of(*partition);
+            drop(all);
+            let audited = mine.and_then(|mine| audit_lane(sources, *partition, changelog, mine));
+            done.push((*partition, audited));
+        }
+    };
+    let threads = sources.threads.clamp(1, changelogs.len().max(1));
+    let mut done = match threads {
+        1 => work(),
+        _ => std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for other in others {
+                match other.join() {
+                    Ok(more) => done.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            done
+        }),
+    };
+    done.sort_by_key(|(partition, _)| *partition);
+    done.into_iter().map(|(_, audited)| audited).collect()
 }
 
 /// Says how many offsets will be passed.
@@ -390,14 +433,33 @@ impl OutputReader {
     }
 }
 
+/// What tasks forwarded because of one command partition.
+struct LaneOutputs {
+    merge: Merge,
+    skips: BTreeSet<(i64, u32)>,
+    complete_after_ms: Option<i64>,
+}
+
+impl Outputs {
+    /// Takes out what belongs to one command partition.
+    fn of(&mut self, partition: i32) -> Result<LaneOutputs, AuditError> {
+        Ok(LaneOutputs {
+            merge: self.spill.merge(partition)?,
+            skips: self.skips.remove(&partition).unwrap_or_default(),
+            complete_after_ms: self.complete_after_ms,
+        })
+    }
+}
+
 /// Audits one command partition.
 fn audit_lane(
     sources: &Sources<'_>,
     partition: i32,
     changelog: &Changelog,
-    outputs: &mut Outputs,
-    report: &mut Report,
-) -> Result<(), AuditError> {
+    outputs: LaneOutputs,
+) -> Result<Report, AuditError> {
+    let mut report = Report::default();
+    report.partitions = 1;
     let (_, part) = sources.part()?;
     let contents = &changelog.contents;
     let topic: Arc<str> = sources.commands()?.into();
@@ -407,26 +469,25 @@ fn audit_lane(
         until: contents.input(),
     };
     let ends = sources.input_ends(&topic, partition, lane.until)?;
-    let skips = outputs.skips.remove(&partition).unwrap_or_default();
     let mut pass = Pass {
         lane,
-        replay: Replay::new(sources.rules()?, partition, skips)?,
+        replay: Replay::new(sources.rules()?, partition, outputs.skips)?,
         checkers: Checkers::new(sources.most_late_ms),
-        merge: outputs.spill.merge(partition)?,
+        merge: outputs.merge,
         complete_after_ms: outputs.complete_after_ms.unwrap_or(i64::MIN),
         secret: sources.secret,
         outputs: Vec::new(),
     };
     sources.source().read(&topic, &ends, &mut |record| {
         report.records += 1;
-        pass.take(record, report)
+        pass.take(record, &mut report)
     })?;
     let changelog_topic = sources.naming.changelog(part.name);
     let at_rest = contents.is_unchanged(&sources.source(), &changelog_topic, partition)?;
-    pass.finish(sources.live(partition)?.as_ref(), at_rest, report)?;
+    pass.finish(sources.live(partition)?.as_ref(), at_rest, &mut report)?;
     let expected = contents.digest_of(&pass.replay.state)?;
     let place = pass.lane.end();
-    let same = replayed::same_rows(&place, (&expected, &changelog.digest), report);
+    let same = replayed::same_rows(&place, (&expected, &changelog.digest), &mut report);
     if !same && sources.stores.is_none() {
         let text = format!(
             "it restores {}, and the replay gives {expected}",
@@ -436,9 +497,9 @@ fn audit_lane(
     }
     if !same && at_rest {
         let now = Contents::read(&sources.source(), sources.naming, part.name, partition)?;
-        replayed::differences(&place, &pass.replay.state, &now, report)?;
+        replayed::differences(&place, &pass.replay.state, &now, &mut report)?;
     }
-    Ok(())
+    Ok(report)
 }
 
 /// Audits stores as a crash left them, before anything is restarted: each must be the replay of

@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::log::Stored;
 use common::task::{Site, Task, concert, hold, release};
@@ -43,7 +44,7 @@ fn sold() -> Site {
 }
 
 fn audit(site: &Site) -> Report {
-    run(&sources(site)).unwrap()
+    run(&sources(site)).expect("everything can be read")
 }
 
 fn sources(site: &Site) -> Sources<'_> {
@@ -74,6 +75,21 @@ fn an_audit_that_spills_finds_the_same_as_one_in_memory() {
     let spilled = run(&spilled).unwrap();
     assert!(whole.found(Checker::C4) > 0, "{whole}");
     assert_eq!(whole, spilled);
+}
+
+#[test]
+fn an_audit_of_several_partitions_at_once_finds_the_same_in_the_same_order() {
+    let site = sold();
+    let events = site.naming.topic("reservation.events");
+    for partition in 0..2 {
+        site.log
+            .change(&events, partition, |partition| partition.records.remove(20));
+    }
+    let at_once = Sources {
+        threads: 4,
+        ..sources(&site)
+    };
+    assert_eq!(run(&at_once).unwrap(), audit(&site));
 }
 
 #[test]
@@ -135,11 +151,11 @@ fn what_was_written_after_the_last_position_is_left_to_the_next_audit_while_the_
         .log
         .change(&changelog, 0, |partition| partition.next.unsigned_abs());
     // A commit that comes while the audit has read this task's changelog, and no outputs yet.
-    let passed = RefCell::new(0);
+    let passed = AtomicU64::new(0);
     let progress = |step| {
         let Progress::Passed(more) = step else { return };
-        let before = passed.replace_with(|passed| *passed + more);
-        if before <= first && *passed.borrow() > first {
+        let before = passed.fetch_add(more, Ordering::SeqCst);
+        if before <= first && before + more > first {
             commit_one_more(&site, &results, &changelog);
         }
     };
@@ -157,7 +173,7 @@ fn what_was_written_after_the_last_position_is_left_to_the_next_audit_while_the_
 fn commit_one_more(site: &Site, results: &str, changelog: &str) {
     let newest = |topic: &str| {
         site.log
-            .change(topic, 0, |of| of.records.last().unwrap().clone())
+            .change(topic, 0, |of| of.records.last().expect("a record").clone())
     };
     let mut answer = newest(results);
     let stamp = &mut answer.headers[0].1;
@@ -229,17 +245,17 @@ fn a_partition_that_is_not_there_is_refused() {
 #[test]
 fn progress_ends_at_its_total() {
     let site = sold();
-    let passed = RefCell::new((0, 0));
+    let passed = Mutex::new((0, 0));
     let progress = |step| match step {
-        Progress::Total(total) => passed.borrow_mut().1 = total,
-        Progress::Passed(more) => passed.borrow_mut().0 += more,
+        Progress::Total(total) => passed.lock().unwrap().1 = total,
+        Progress::Passed(more) => passed.lock().unwrap().0 += more,
     };
     let sources = Sources {
         progress: &progress,
         ..sources(&site)
     };
     run(&sources).unwrap();
-    let (done, total) = *passed.borrow();
+    let (done, total) = *passed.lock().unwrap();
     assert!(total > 1_000);
     assert_eq!(done, total);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use metrics_util::debugging::{DebugValue, Snapshotter};
 use stagedoor_processors::concert;
 use stagedoor_state::Database;
-use stagedoor_topology::log::{Appender, Log, LogError, Outgoing};
+use stagedoor_topology::log::{Appender, Log, Outgoing};
 use stagedoor_topology::{
     CommitListener, Committed, Secret, Streams, StreamsConfig, StreamsState, TopicNaming,
 };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use metrics_util::debugging::DebuggingRecorder;
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
-use stagedoor_topology::log::{Log as _, TopicSpec};
+use stagedoor_topology::log::{Appender, Log as _, TopicSpec};
 
 use crate::application::{self, Round, commit_latencies, produce};
 use crate::bare_loop::{self, Shape};

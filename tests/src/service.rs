@@ -6,7 +6,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
@@ -163,6 +163,23 @@ impl ServiceOptions {
             child: command.spawn()?,
             address: self.address,
         })
+    }
+
+    /// Runs another command of the binary to its end, configured as the service is.
+    ///
+    /// # Errors
+    /// Where it cannot be started at all.
+    pub fn ask(&self, arguments: &[&str]) -> io::Result<Output> {
+        Command::new(&self.program)
+            .args(arguments)
+            .env("STAGEDOOR_BOOTSTRAP_SERVERS", &self.bootstrap_servers)
+            .env("STAGEDOOR_APPLICATION_ID", &self.application)
+            .env("STAGEDOOR_TOPIC_PREFIX", self.naming().prefix)
+            .env("STAGEDOOR_PARTITIONS", self.partitions.to_string())
+            .env("STAGEDOOR_SECRET", APPLICATION_SECRET)
+            .env("STAGEDOOR_URL", format!("http://{}", self.address))
+            .stdin(Stdio::null())
+            .output()
     }
 
     /// The last lines of the log, for a test that fails.

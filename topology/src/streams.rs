@@ -207,6 +207,10 @@ impl Streams {
     pub fn rebuild(&self, task: TaskId) -> Result<(), RebuildError> {
         let parts = self.topology.sub_topologies();
         let part = parts.get(task.sub_topology).ok_or(ReadError::NotOwner)?;
+        // First of all, since a log may take long to say that it has no such partition.
+        if !self.tasks().iter().any(|status| status.id == task) {
+            return Err(ReadError::NotOwner.into());
+        }
         let topic = self.config.naming.topic(part.source.topic);
         let input = TopicPartition::new(topic, task.partition);
         let mut reader = self.log.reader(Isolation::ReadCommitted, Pace::CatchUp)?;

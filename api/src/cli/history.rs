@@ -43,6 +43,10 @@ pub(crate) struct HistoryArgs {
     /// Memory for outputs on their way; what does not fit goes to temporary space.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     memory_mib: usize,
+    /// Command partitions that are audited at once; as many as there are processors where none is
+    /// given. Each takes the memory of its state.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Where temporary space is taken; it takes at most as much as the outputs in the log.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     temporary: PathBuf,
@@ -57,6 +61,7 @@ pub(crate) struct History {
     secret: Secret,
     partitions: Vec<i32>,
     memory_bytes: usize,
+    threads: usize,
     temporary: PathBuf,
 }
 
@@ -98,6 +103,9 @@ impl HistoryArgs {
             secret: Secret::new(settings.application_secret()?),
             partitions: self.partitions.clone(),
             memory_bytes: self.memory_mib.saturating_mul(1024 * 1024),
+            threads: self.threads.unwrap_or_else(|| {
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+            }),
             temporary: self.temporary.clone(),
         };
         history.check_partitions()?;
@@ -107,12 +115,13 @@ impl HistoryArgs {
 
 impl History {
     /// What the checkers read.
-    pub(crate) fn sources<'a>(&'a self, progress: &'a dyn Fn(Progress)) -> Sources<'a> {
+    pub(crate) fn sources<'a>(&'a self, progress: &'a (dyn Fn(Progress) + Sync)) -> Sources<'a> {
         let stores = self.stores.as_ref();
         Sources {
             stores: stores.map(|stores| stores as &dyn StorageProvider),
             partitions: self.partitions.clone(),
             memory_bytes: self.memory_bytes,
+            threads: self.threads,
             temporary: self.temporary.clone(),
             progress,
             ..Sources::new(&*self.log, &self.topology, &self.naming, &self.secret)

@@ -7,13 +7,15 @@ use super::{ConfigError, Layer, Secret};
 
 /// Variables with our prefix that are read elsewhere: by scripts, the log, the command line, and
 /// the fault points of the runtime.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 8] = [
     "STAGEDOOR_CACHE",
     "STAGEDOOR_CONFIG",
     "STAGEDOOR_CRASH_AT",
     "STAGEDOOR_KAFKA_SCRIPT",
     "STAGEDOOR_LOG",
     "STAGEDOOR_SWITCH_OFF",
+    "STAGEDOOR_TOKEN",
+    "STAGEDOOR_URL",
 ];
 
 /// Prefix of variables that steer tests of the whole system.

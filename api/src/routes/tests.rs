@@ -139,6 +139,36 @@ async fn while_nothing_runs_commands_and_reads_are_unavailable() {
 }
 
 #[tokio::test]
+async fn only_admins_see_tasks_and_rebuild_them() {
+    let ask = |method: &str, path: &str, role: Option<Role>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(role) = role {
+            request = request.header("authorization", format!("Bearer {}", token(role)));
+        }
+        request.body(Body::empty()).unwrap()
+    };
+    for (method, path) in [
+        ("GET", "/v1/admin/tasks"),
+        ("POST", "/v1/admin/tasks/0_3/rebuild"),
+    ] {
+        let outcome = |role| refused(ask(method, path, role));
+        assert_eq!(outcome(None).await, (401, "unauthenticated".into()));
+        assert_eq!(outcome(Some(Role::Fan)).await, (403, "forbidden".into()));
+        assert_eq!(
+            outcome(Some(Role::Organiser)).await,
+            (403, "forbidden".into())
+        );
+        // Nothing runs in these tests.
+        assert_eq!(
+            outcome(Some(Role::Admin)).await,
+            (503, "unavailable".into())
+        );
+    }
+    let wrong = ask("POST", "/v1/admin/tasks/three/rebuild", Some(Role::Admin));
+    assert_eq!(refused(wrong).await, (404, "not_found".into()));
+}
+
+#[tokio::test]
 async fn only_organisers_put_concerts_on_sale() {
     let put = |role| {
         Request::put("/v1/concerts/c1")

@@ -76,23 +76,23 @@ impl<'a> Task<'a> {
     pub fn send<C: AvroRecord>(&mut self, time_ms: i64, command: &C) -> i64 {
         let mut value = Vec::new();
         stagedoor_avro::encode(command, &mut value).unwrap();
-        self.send_raw(time_ms, value)
+        self.send_raw(time_ms, &value)
     }
 
     /// Appends a Tick and lets the time pass.
     pub fn tick(&mut self, time_ms: i64) -> i64 {
         let place = TopicPartition::new(self.site.commands(), self.partition);
         let tick = Tick::signed(&self.site.secret, &place, 0);
-        self.send_raw(time_ms, tick.encode().unwrap())
+        self.send_raw(time_ms, &tick.encode().unwrap())
     }
 
-    fn send_raw(&mut self, time_ms: i64, value: Vec<u8>) -> i64 {
+    fn send_raw(&mut self, time_ms: i64, value: &[u8]) -> i64 {
         self.time_ms = self.time_ms.max(time_ms);
         let topic = self.site.commands();
         let stored = Stored {
             timestamp_ms: time_ms,
             key: CONCERT.into(),
-            value: Some(value.clone()),
+            value: Some(value.to_vec()),
             ..Stored::default()
         };
         let offset = self.site.log.append(&topic, self.partition, stored);
@@ -102,7 +102,7 @@ impl<'a> Task<'a> {
             unit += 1;
         }
         if !value.starts_with(&[0, 0, 0, 0, 2]) {
-            self.decide(&topic, offset, &value);
+            self.decide(&topic, offset, value);
             self.finish_unit(offset, unit);
         }
         self.state.purge_expired(self.time_ms, 4).unwrap();

@@ -174,7 +174,6 @@ impl Outcome {
         let secret = options.secret();
         let sources = Sources {
             stores: Some(&stores),
-            committed: Some(&committed),
             ..Sources::new(&log, &topology, &naming, &secret)
         };
         match after_crash(&sources) {
