@@ -237,7 +237,7 @@ impl Headers for ValidUntil {
     }
 }
 
-fn framed(command: &Command) -> Vec<u8> {
+pub(super) fn framed(command: &Command) -> Vec<u8> {
     match command {
         Command::PutConcert(command) => bytes(command),
         Command::HoldSeats(command) => bytes(command),

@@ -1,5 +1,6 @@
-//! Tests of the concert processor: rules as tables, and properties against naive models.
+//! Tests of the concert processor: stories as scripts, rules as tables, and properties against naive models.
 
+mod behaviour;
 mod best_available;
 mod harness;
 mod model;
@@ -9,3 +10,4 @@ mod record_types;
 mod recovery;
 mod rules;
 mod stories;
+mod written;
