@@ -1,7 +1,7 @@
 //! The group: shares, positions, and memberships that are over.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stagedoor_topology::log::{
     Assignment, InputPosition, Log, LogError, Member, TopicPartition, Visit,
@@ -33,7 +33,7 @@ impl Owner {
             self.changes += 1;
             match change {
                 Assignment::Assigned(new) => {
-                    self.member.accept(&new).expect("it takes them");
+                    self.accept(&new);
                     self.owned.extend(new.iter().map(|it| it.partition));
                 }
                 Assignment::Revoked(gone) | Assignment::Lost(gone) => {
@@ -43,6 +43,16 @@ impl Owner {
                     self.member.release(&gone).expect("it gives them up");
                 }
             }
+        }
+    }
+
+    /// A log may need more than one try, as it may for everything that it answers with
+    /// "unavailable".
+    fn accept(&mut self, new: &[TopicPartition]) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while let Err(error) = self.member.accept(new) {
+            let later = matches!(error, LogError::Unavailable(_)) && Instant::now() < deadline;
+            assert!(later, "it takes them: {error}");
         }
     }
 
@@ -207,7 +217,7 @@ pub fn a_member_is_delivered_to_from_where_it_starts(under: &mut dyn LogUnderTes
     }
     let mut owner = sole_owner(&*under, &*log, "start", 2);
     let partition = TopicPartition::new("start", 0);
-    let mut collect = |owner: &mut Owner, count: usize| {
+    let collect = |owner: &mut Owner, count: usize| {
         let mut seen = Vec::new();
         eventually(&*under, "they are delivered", || {
             owner.poll(&mut |record| {

@@ -156,11 +156,12 @@ pub fn many_writers_at_once_lose_nothing_and_keep_their_order(under: &mut dyn Lo
     let log = under.log(0);
     topic(&*log, "many", 2);
     let (tell, told) = mpsc::sync_channel(10_000);
+    // It stays until all are answered: dropped, it may drop what is on its way.
+    let appender = log.appender().expect("an appender");
     std::thread::scope(|scope| {
         for writer in 0..4 {
-            let (log, tell) = (Arc::clone(&log), tell.clone());
+            let (appender, tell) = (Arc::clone(&appender), tell.clone());
             scope.spawn(move || {
-                let appender = log.appender().expect("an appender");
                 for number in 0..200 {
                     let (key, value) = (writer.to_string(), format!("{number:03}"));
                     let tell = tell.clone();

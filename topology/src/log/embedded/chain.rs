@@ -11,6 +11,9 @@ use crate::log::LogError;
 /// Bytes between two flushes, each of which cuts the chain.
 const BYTES_PER_FLUSH: u64 = 32 << 20;
 
+/// Links between two flushes: an idle log grows by small commits, and a start walks its chain.
+const LINKS_PER_FLUSH: u64 = 100_000;
+
 /// First and last link of an unbroken chain; the last is 0 in a new log.
 pub(super) fn check(rows: &Keyspace) -> Result<(u64, u64), LogError> {
     let start = rows
@@ -64,7 +67,10 @@ impl Cutter {
     /// Cuts the chain where enough has been written since the last time.
     pub(super) fn tend(&mut self, shared: &Shared) -> Result<(), StateError> {
         let bytes = shared.written_bytes.load(Ordering::Relaxed);
-        match bytes - self.bytes >= BYTES_PER_FLUSH {
+        let sequence = shared.sequence.load(Ordering::SeqCst);
+        let links = sequence.saturating_sub(self.flushed);
+        let is_long = links >= LINKS_PER_FLUSH || bytes - self.bytes >= BYTES_PER_FLUSH;
+        match is_long {
             true => self.cut(shared, bytes),
             false => Ok(()),
         }

@@ -64,7 +64,7 @@ impl Cursor {
             };
             match self.walk(batch, place, visit) {
                 Visit::Taken => {}
-                last => return Ok(last),
+                last @ (Visit::Later | Visit::Enough) => return Ok(last),
             }
         }
     }
