@@ -88,8 +88,9 @@ impl Ledger {
             .query_opt(
                 "WITH made AS (INSERT INTO concerts (id, plan) VALUES ($1, $2) \
                                ON CONFLICT (id) DO NOTHING RETURNING number), \
-                      filled AS (INSERT INTO seats (concert, seat) \
-                                 SELECT number, generate_series(0, $3 - 1) FROM made) \
+                      filled AS (INSERT INTO seats (seat) \
+                                 SELECT (number::bigint << 32) + generate_series(0, $3 - 1) \
+                                 FROM made) \
                  SELECT number FROM made",
                 &[&concert, &plan, &seats],
             )
@@ -106,13 +107,16 @@ impl Ledger {
             .await
             .map_err(|error| not_held(&error))?;
         let id = Uuid(hold.id);
+        let of_concert = i64::from(hold.concert) << 32;
+        let seats = hold.seats.iter().map(|seat| of_concert + i64::from(*seat));
+        let seats: Vec<i64> = seats.collect();
         let parameters: [&(dyn ToSql + Sync); 10] = [
             &id,
             &hold.concert,
             &hold.user,
             &hold.key,
             &hold.body_hash,
-            &hold.seats,
+            &seats,
             &hold.labels,
             &hold.amount_minor,
             &hold.limit,
