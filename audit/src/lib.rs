@@ -21,24 +21,29 @@
 //!   every concert, every live reservation and its user, and the command ids of one day of log time;
 //! - one stamp for every pair of a command partition and an output partition.
 
+mod after_crash;
 mod checkers;
 mod contents;
 mod error;
 mod facts;
 mod inputs;
 mod lane;
+mod outputs;
 mod read;
 mod replay;
 mod report;
 mod run;
 #[cfg(test)]
 mod samples;
+mod sources;
 mod spill;
 mod turn;
 mod verify;
 
+pub use after_crash::after_crash;
 pub use error::AuditError;
 pub use read::Progress;
 pub use report::{Checker, Place, Report, Violation};
-pub use run::{Sources, after_crash, run};
+pub use run::run;
+pub use sources::Sources;
 pub use verify::{Difference, Verified, verify};

@@ -7,11 +7,12 @@ use stagedoor_state::{Digest, ReadState as _, TaskState};
 use stagedoor_topology::Checkpoint;
 use stagedoor_topology::log::InputPosition;
 
+use crate::after_crash::{replay_until, skipped_units};
 use crate::checkers::replayed::different_rows;
 use crate::contents::{Contents, Rows};
 use crate::error::AuditError;
 use crate::replay::Replay;
-use crate::run::{Sources, replay_until, skipped_units};
+use crate::sources::Sources;
 
 /// The first row that is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
