@@ -13,9 +13,7 @@ use crate::report::{self, Side};
 
 /// Runs both sides round by round.
 pub(crate) fn run(holds: u32, batch: u32, rounds: usize) -> anyhow::Result<()> {
-    let commands = (0..holds)
-        .map(|index| load::encoded(&load::hold(index, holds)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let commands = commands(holds)?;
     let (mut memory, mut rocks) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
         let without = play(&MemoryDatabase::new(), &commands, batch, false)?;
@@ -44,6 +42,23 @@ pub(crate) fn run(holds: u32, batch: u32, rounds: usize) -> anyhow::Result<()> {
         ],
     );
     Ok(())
+}
+
+/// Plays one side once.
+pub(crate) fn once(holds: u32, batch: u32, rocksdb: bool) -> anyhow::Result<()> {
+    let commands = commands(holds)?;
+    if !rocksdb {
+        return play(&MemoryDatabase::new(), &commands, batch, false).map(drop);
+    }
+    let directory = tempfile::tempdir()?;
+    let database = Database::open(directory.path(), &DatabaseOptions::default())?;
+    play(&database, &commands, batch, true).map(drop)
+}
+
+fn commands(holds: u32) -> anyhow::Result<Vec<Vec<u8>>> {
+    (0..holds)
+        .map(|index| load::encoded(&load::hold(index, holds)))
+        .collect()
 }
 
 /// Plays all commands; returns holds a second. Without `commit` the overlay is dropped instead of

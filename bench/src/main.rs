@@ -33,6 +33,18 @@ enum Scenario {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// The same once and without a clock, for programs that count: see scripts/hot-path.sh.
+    Play {
+        /// Holds to play; a concert has at most 200,000 seats.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+        holds: u32,
+        /// Holds per commit.
+        #[arg(long, default_value_t = 2_000)]
+        batch: u32,
+        /// Commit to RocksDB, instead of dropping each batch once its changes are read.
+        #[arg(long)]
+        rocksdb: bool,
+    },
     /// One partition of a real broker, beside a bare consume-produce-commit loop in the same run.
     Kafka {
         /// A running broker, as `docker/kafka/kafka.sh start` prints it.
@@ -60,6 +72,11 @@ fn main() -> anyhow::Result<()> {
             batch,
             rounds,
         } => in_process::run(holds, batch, rounds),
+        Scenario::Play {
+            holds,
+            batch,
+            rocksdb,
+        } => in_process::once(holds, batch, rocksdb),
         Scenario::Kafka {
             bootstrap_servers,
             holds,

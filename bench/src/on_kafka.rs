@@ -135,7 +135,7 @@ fn stagedoor(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::
         Ok(streams.state() == StreamsState::Running)
     })?;
     let topic = streams.topic("concert.commands");
-    let appender = log.appender()?;
+    let appender = load_appender(bootstrap_servers, application)?;
     append(&*appender, &topic, &load::encoded(&load::concert(holds))?);
     until("the concert is there", || {
         Ok(counter.answers.load(Ordering::SeqCst) == 1)
@@ -188,7 +188,7 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         max_batch: 10_000,
         max_wait: Duration::from_millis(100),
     };
-    let appender = log.appender()?;
+    let appender = load_appender(bootstrap_servers, application)?;
     let started = Instant::now();
     let total = usize::try_from(holds)?;
     let ended = std::thread::scope(|scope| {
@@ -200,6 +200,14 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         }
     })?;
     Ok(f64::from(holds) / (ended - started).as_secs_f64())
+}
+
+/// The producer of the load, the same for both sides. It collects, because it shares the machine
+/// with what is measured.
+fn load_appender(bootstrap_servers: &str, application: &str) -> anyhow::Result<Arc<dyn Appender>> {
+    let mut config = KafkaConfig::new(bootstrap_servers, format!("{application}-load"));
+    config.append_linger = Duration::from_millis(20);
+    Ok(KafkaLog::new(config).appender()?)
 }
 
 /// Produces all holds, waiting where the local queue is full.

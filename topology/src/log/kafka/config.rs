@@ -25,6 +25,10 @@ pub struct KafkaConfig {
     pub request_timeout: Duration,
     /// Replication factor of created topics.
     pub replication: i32,
+    /// How long a record that is appended outside of a transaction waits for others. Little is
+    /// quick; but while a request is on its way, librdkafka polls without pause for records that
+    /// have waited long enough. Who appends as fast as can be saves half a processor with 20 ms.
+    pub append_linger: Duration,
     /// Largest record in bytes that is sent.
     pub max_record_bytes: usize,
     /// Raw librdkafka settings that are added to every client.
@@ -43,6 +47,7 @@ impl KafkaConfig {
             transaction_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             replication: 1,
+            append_linger: Duration::from_millis(2),
             max_record_bytes: 1_000_000,
             raw: BTreeMap::new(),
         }
@@ -120,6 +125,10 @@ impl KafkaConfig {
         let timeout_ms = self.transaction_timeout.as_millis().to_string();
         let mut config = self.producer("producer");
         config
+            // The commit sends what is left at once, so nothing ever waits for this. While a request
+            // is on its way, librdkafka polls without pause for records that have lingered long
+            // enough: at 2 ms that was half of the processor time of the process.
+            .set("linger.ms", "1000")
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", &timeout_ms)
             .set("message.timeout.ms", &timeout_ms);
@@ -129,10 +138,13 @@ impl KafkaConfig {
     /// A producer outside of transactions, for commands and Ticks.
     pub(super) fn appender(&self) -> ClientConfig {
         let mut config = self.producer("appender");
-        config.set("enable.idempotence", "true").set(
-            "message.timeout.ms",
-            self.request_timeout.as_millis().to_string(),
-        );
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", self.append_linger.as_millis().to_string())
+            .set(
+                "message.timeout.ms",
+                self.request_timeout.as_millis().to_string(),
+            );
         config
     }
 
@@ -140,7 +152,6 @@ impl KafkaConfig {
         let mut config = self.client(role);
         config
             .set("acks", "all")
-            .set("linger.ms", "2")
             .set("batch.num.messages", "10000")
             .set("queue.buffering.max.messages", "1000000")
             .set("queue.buffering.max.kbytes", "131072")

@@ -54,6 +54,18 @@ pub(super) fn commit_transaction(
     }
 }
 
+/// Sends what is queued at once, whatever the producer lingers for, and waits until all of it is
+/// acknowledged or the time is out.
+///
+/// `producer` must be the native pointer of a live producer whose delivery reports are served by
+/// another thread; the callers borrow the producer for the length of the call.
+pub(super) fn flush(producer: *mut RDKafka, timeout: Duration) {
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the pointer is that of a live producer (above); the call is thread-safe. Its error
+    // says only that the time was too short, which whoever counts the acknowledgements knows.
+    let _ = unsafe { c::rd_kafka_flush(producer, timeout_ms) };
+}
+
 /// Handles of the topics that a producer writes to, so that no record looks for its topic.
 ///
 /// They must be dropped before their producer is: it waits for them.

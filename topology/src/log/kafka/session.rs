@@ -25,6 +25,13 @@ use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPa
 /// An EndTxn that takes longer may have been sent twice.
 const SUSPICIOUS_END: Duration = Duration::from_millis(250);
 
+/// How long a commit makes librdkafka send what lingers, each time. As long as it does, it polls
+/// without pause for records that stand behind a request on its way.
+const FLUSH: Duration = Duration::from_millis(2);
+
+/// How long a commit waits for the next acknowledgement, before it sends once more what lingers.
+const ACK_WAIT: Duration = Duration::from_millis(10);
+
 /// A producer with a transactional id.
 pub(super) struct KafkaSession {
     /// Dropped first: the producer waits for its topics.
@@ -71,11 +78,15 @@ impl KafkaSession {
             });
         }
         while let Err(error) = self.queue(record, opaque) {
-            match errors::sort(&error) {
-                // The local queue is full: the acknowledgements that are on their way empty it.
-                LogError::Full => self.producer.poll(Duration::from_millis(1)),
-                error => return Err(self.fail(error)),
+            let error = errors::sort(&error);
+            if !matches!(error, LogError::Full) {
+                return Err(self.fail(error));
             }
+            // The local queue is full: what is sent and acknowledged empties it.
+            native::flush(
+                self.producer.client().native_ptr(),
+                Duration::from_millis(1),
+            );
         }
         self.sent += 1;
         Ok(())
@@ -169,12 +180,22 @@ impl Session for KafkaSession {
     }
 
     fn commit(&mut self) -> Result<Vec<i64>, LogError> {
+        let producer = self.producer.client().native_ptr();
+        let begun = Instant::now();
+        // What is left when a request is answered stood behind it.
+        loop {
+            native::flush(producer, FLUSH);
+            if self.signals.settled(self.sent, ACK_WAIT) || begun.elapsed() > self.timeout {
+                break;
+            }
+        }
+        let left = self.timeout.saturating_sub(begun.elapsed());
         let tracked = self
             .signals
-            .wait(self.sent, self.timeout)
+            .wait(self.sent, left)
             .map_err(|error| self.fail(error))?;
         let started = Instant::now();
-        let result = native::commit_transaction(self.producer.client().native_ptr(), self.timeout);
+        let result = native::commit_transaction(producer, self.timeout);
         // Log lines travel over the producer's queue: take those that are still on it.
         self.producer.poll(Duration::ZERO);
         if let Err(error) = result {
