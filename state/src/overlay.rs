@@ -357,3 +357,22 @@ impl Overlay {
         &self.bytes[span.start..span.end]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, Overlay};
+
+    #[test]
+    fn a_scan_finds_what_went_in_before_and_after_others_of_its_store() {
+        let mut overlay = Overlay::default();
+        let found = |overlay: &Overlay| overlay.range(b"\x01a", b"\x01c").count();
+        for (key, expected) in [(b"\x01x", 0), (b"\x01b", 1), (b"\x01a", 2), (b"\x02b", 2)] {
+            overlay.put(key, Some(b"row"), Origin::Local);
+            assert_eq!(found(&overlay), expected);
+        }
+        let order: Vec<u8> = overlay.rows().map(|row| row.key[1]).collect();
+        assert_eq!(order, b"abxb");
+        overlay.clear();
+        assert_eq!(found(&overlay), 0);
+    }
+}

@@ -94,7 +94,7 @@ impl Visitor {
         let token = (self.tokens)(&user).ok()?;
         let concert = format!("{}/v1/concerts/{}", self.base, demo::CONCERT);
         let dice = mixed(number);
-        if dice % 4 == 0 {
+        if dice.is_multiple_of(4) {
             self.client.get(&concert).send().await.ok()?;
         }
         let quantity = 1 + dice / 4 % 3;
@@ -122,7 +122,7 @@ impl Visitor {
         self.tally.held.fetch_add(1, Ordering::Relaxed);
         self.tally.seats.fetch_add(quantity, Ordering::Relaxed);
         let held: Value = answer.json().await.ok()?;
-        if dice / 64 % 5 == 0 {
+        if (dice / 64).is_multiple_of(5) {
             self.give_back(held["id"].as_str()?, &token).await?;
         }
         Some(())
