@@ -11,26 +11,35 @@ pub(crate) fn shrink(script: &Script, outcome: &Outcome) -> Script {
     let Some(violation) = &outcome.violation else {
         return script.clone();
     };
+    let checker = violation.checker;
+    let breaks = |script: &Script| {
+        let found = run(script, Wanted::default()).violation;
+        found.is_some_and(|violation| violation.checker == checker)
+    };
+    shrink_by(script, outcome.played, breaks)
+}
+
+/// A shorter script that still breaks, of which only the first steps have been played.
+fn shrink_by(script: &Script, played: usize, breaks: impl FnMut(&Script) -> bool) -> Script {
     let mut shrinker = Shrinker {
-        checker: violation.checker,
+        breaks,
         runs: 0,
         best: script.clone(),
     };
-    let played: Vec<Step> = script.steps.iter().take(outcome.played).cloned().collect();
-    shrinker.attempt(played);
+    shrinker.attempt(script.steps.iter().take(played).cloned().collect());
     shrinker.chunks();
-    shrinker.waits();
+    shrinker.numbers();
     shrinker.best
 }
 
-struct Shrinker {
-    checker: &'static str,
+struct Shrinker<B> {
+    breaks: B,
     runs: usize,
     best: Script,
 }
 
-impl Shrinker {
-    /// Takes the steps if they break the same promise.
+impl<B: FnMut(&Script) -> bool> Shrinker<B> {
+    /// Takes the steps if they still break.
     fn attempt(&mut self, steps: Vec<Step>) -> bool {
         if self.runs >= MOST_RUNS {
             return false;
@@ -40,8 +49,7 @@ impl Shrinker {
             steps,
             ..self.best.clone()
         };
-        let found = run(&script, Wanted::default()).violation;
-        let same = found.is_some_and(|violation| violation.checker == self.checker);
+        let same = (self.breaks)(&script);
         if same {
             self.best = script;
         }
@@ -70,7 +78,7 @@ impl Shrinker {
     }
 
     /// Rounds waits and turns down, for readers.
-    fn waits(&mut self) {
+    fn numbers(&mut self) {
         for at in 0..self.best.steps.len() {
             let Some(simpler) = simpler(&self.best.steps[at]) else {
                 continue;
@@ -103,4 +111,29 @@ fn simpler(step: &Step) -> Option<Step> {
         });
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_cut_down_to_the_steps_that_matter() {
+        let script = crate::schedule::script(3);
+        let is_send = |step: &Step| matches!(step, Step::Send(_));
+        let is_long = |step: &Step| matches!(step, Step::Wait(ms) if *ms >= 700);
+        let mut runs = 0;
+        let shortest = shrink_by(&script, script.steps.len(), |script| {
+            runs += 1;
+            let first = script.steps.iter().position(is_send);
+            first.is_some_and(|first| script.steps[first..].iter().any(is_long))
+        });
+        let [Step::Send(_), Step::Wait(ms)] = shortest.steps[..] else {
+            panic!("{shortest}");
+        };
+        assert!(
+            (700..10_000_000).contains(&ms) && runs <= MOST_RUNS,
+            "{ms} in {runs}"
+        );
+    }
 }

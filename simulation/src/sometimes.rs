@@ -76,3 +76,20 @@ pub(crate) fn never(counters: &BTreeMap<String, u64>) -> Vec<&'static str> {
         .filter(|name| !happened(name))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_happened_is_named() {
+        let mut counters: BTreeMap<String, u64> = SOMETIMES
+            .iter()
+            .map(|name| ((*name).to_owned(), 1))
+            .collect();
+        assert!(never(&counters).is_empty());
+        counters.insert("power cuts".to_owned(), 0);
+        counters.remove("disks lost");
+        assert_eq!(never(&counters), ["power cuts", "disks lost"]);
+    }
+}

@@ -151,3 +151,42 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_campaign_in_which_something_never_happened_is_void() {
+        let mut report = CampaignReport::new(7);
+        report.counters.insert("records sent".to_owned(), 9);
+        report.seeds = RUNS_TO_BE_SURE - 1;
+        assert!(report.passed());
+        report.seeds = RUNS_TO_BE_SURE;
+        assert!(!report.passed());
+        assert!(
+            report
+                .to_string()
+                .contains("VOID: never happened: answer ok")
+        );
+    }
+
+    #[test]
+    fn a_campaign_without_a_command_proves_nothing() {
+        let report = CampaignReport::new(7);
+        assert!(!report.passed() && report.to_string().contains("nothing is proven"));
+    }
+
+    #[test]
+    fn a_failure_says_how_to_see_it_again() {
+        let mut report = CampaignReport::new(7);
+        report.fail(Failure::of_two_runs(
+            9,
+            &["a".to_owned()],
+            &["b".to_owned()],
+        ));
+        let text = report.to_string();
+        assert!(text.contains("VIOLATION in seed 9 played twice: two runs of one seed differ"));
+        assert!(text.contains("stagedoor simulate --seed 9"), "{text}");
+    }
+}

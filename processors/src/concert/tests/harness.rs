@@ -191,15 +191,6 @@ impl Task {
         seat_map(self.state(), CONCERT).unwrap().unwrap()
     }
 
-    pub(super) fn section(&mut self, id: &str) -> String {
-        let map = self.seats();
-        map.sections
-            .into_iter()
-            .find(|section| section.id == id)
-            .unwrap()
-            .seats
-    }
-
     /// Everything sent to a sink.
     pub(super) fn sent(&self, sink: Sink) -> impl Iterator<Item = &Message> {
         self.forwarded
