@@ -34,6 +34,7 @@ missing_packages() {
   has cmake || echo cmake
   has curl || echo curl
   if [ $with_kafka -eq 1 ]; then
+    has valgrind || echo valgrind
     has_java || echo java
     has mvn || has_jars || echo maven
   fi

@@ -132,7 +132,7 @@ fn caught_by(defect: &Defect, output: &Output) -> String {
     let found = lines.find_map(|line| line.split_once(SAYS).map(|(_, what)| what.to_owned()));
     // A test that is killed or runs out of memory says nothing.
     found
-        .and_then(|what| Some(what.split(": ").take(2).collect::<Vec<_>>().join(": ")))
+        .map(|what| what.split(": ").take(2).collect::<Vec<_>>().join(": "))
         .unwrap_or_else(|| defect.test.join(" "))
 }
 
