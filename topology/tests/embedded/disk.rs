@@ -72,12 +72,11 @@ fn mount(arguments: &[&str]) {
 /// Appends until the log answers otherwise; returns how many it took, and its answer.
 fn append_until_refused(log: &stagedoor_topology::log::embedded::EmbeddedLog) -> (usize, LogError) {
     let value = vec![7; 200_000];
-    for taken in 0..10_000 {
-        if let Err(error) = append(log, record("commands", 0, &value)) {
-            return (taken, error);
-        }
-    }
-    panic!("the disk never filled up");
+    let refused = (0..10_000).find_map(|taken| {
+        let refused = append(log, record("commands", 0, &value)).err();
+        refused.map(|error| (taken, error))
+    });
+    refused.expect("the disk fills up")
 }
 
 fn eventually_taken(log: &stagedoor_topology::log::embedded::EmbeddedLog) {

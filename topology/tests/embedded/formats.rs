@@ -86,9 +86,7 @@ fn a_batch_that_is_missing_is_noticed_by_its_readers() {
     batch.delete(&key.concat());
     rows.write(batch, true).unwrap();
     drop((rows, database));
-    let refused = contents(&open(directory.path()).unwrap())
-        .err()
-        .expect("a refusal");
+    let refused = contents(&open(directory.path()).unwrap()).expect_err("a refusal");
     assert!(
         refused.contains("offset 2 of results-0 is missing"),
         "{refused}"

@@ -12,17 +12,19 @@ use super::small_log::{PATIENCE, append, config, open, open_with, options, recor
 
 /// First offset and offsets of all records.
 fn offsets(log: &EmbeddedLog, name: &str) -> (i64, Vec<i64>) {
-    let mut reader = log.reader(Isolation::ReadCommitted, Pace::CatchUp).unwrap();
+    let reader = log.reader(Isolation::ReadCommitted, Pace::CatchUp);
+    let mut reader = reader.expect("a reader");
     let partition = TopicPartition::new(name, 0);
-    reader.open(name, &[(0, 0)]).unwrap();
+    reader.open(name, &[(0, 0)]).expect("it opens");
     let mut found = Vec::new();
     while !reader
         .poll(Duration::ZERO, 1_000, &mut |record| {
             found.push(record.offset)
         })
-        .unwrap()
+        .expect("it is read")
     {}
-    (reader.watermarks(&partition).unwrap().0, found)
+    let (first, _) = reader.watermarks(&partition).expect("they are known");
+    (first, found)
 }
 
 fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
