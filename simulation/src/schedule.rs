@@ -200,7 +200,28 @@ impl Scheduler {
             (Fault::Close | Fault::Freeze | Fault::Cut, Is::Frozen | Is::CutOff) => return,
         };
         self.instances[at] = after;
+        let late = matches!(
+            &step,
+            Step::Arm(arm) if matches!(arm.harm, Harm::Held | Harm::Doubled)
+        );
         self.steps.push(step);
+        if late && self.random.in_a_thousand(700) {
+            let stand = self.stand_in_the_next_transaction(at);
+            self.steps.push(stand);
+        }
+    }
+
+    /// What is held in the network arrives while a process stands still: inside of the next
+    /// transaction it does the most harm.
+    fn stand_in_the_next_transaction(&mut self, instance: usize) -> Step {
+        Step::Arm(Arm {
+            instance,
+            call: *self
+                .random
+                .pick(&[Call::Send, Call::AddOffsets, Call::Commit]),
+            skip: u32::try_from(1 + self.random.below(12)).unwrap_or(1),
+            harm: Harm::Stand(300),
+        })
     }
 
     fn arm(&mut self, instance: usize) -> Arm {
