@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -n "${CARGO_TARGET_DIR:-}" ] || source scripts/env.sh
 baseline=bench/hot-path.txt
 command -v valgrind >/dev/null || { echo "hot-path: needs valgrind; install it (apt-get install valgrind)" >&2; exit 1; }
-cargo build --quiet -p stagedoor-bench ${CI:+--locked}
+# With the features of the whole workspace, so that nothing is built twice.
+cargo build --quiet --workspace --bin stagedoor-bench ${CI:+--locked}
 
 # All instructions of a run. SHA-256 counts as software: the counting processor lacks the instruction.
 count() {
