@@ -1,7 +1,7 @@
 //! A task changes hands: from an owner that is frozen, from one that is killed, and from one that hands it over.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ fn proxied() -> &'static (Broker, Proxy) {
     static PROXIED: OnceLock<(Broker, Proxy)> = OnceLock::new();
     PROXIED.get_or_init(Proxy::before_a_broker)
 }
+
+/// Tests that measure times have the machine to themselves, as far as this process goes.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 fn site() -> Site {
     Site::new(&format!("127.0.0.1:{}", proxied().1.port()))
@@ -73,6 +76,7 @@ fn pair(site: &Site) -> (AppProcess, AppProcess) {
 
 #[test]
 fn a_frozen_owner_is_fenced_when_it_wakes_and_joins_again() {
+    let _turn = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     let site = site();
     let (mut one, mut two) = pair(&site);
     let load = Load::of(&site);
@@ -119,6 +123,7 @@ fn a_frozen_owner_is_fenced_when_it_wakes_and_joins_again() {
 
 #[test]
 fn a_killed_owners_task_is_served_within_the_session_timeout_and_two_seconds() {
+    let _turn = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
     let site = site();
     let (mut one, mut two) = pair(&site);
     let load = Load::of(&site);
@@ -151,6 +156,7 @@ fn a_killed_owners_task_is_served_within_the_session_timeout_and_two_seconds() {
 
 #[test]
 fn a_task_handed_over_starts_elsewhere_at_once_and_without_fencing() {
+    let _turn = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
     let site = site();
     let watch = proxied()
         .1
@@ -179,6 +185,7 @@ fn a_task_handed_over_starts_elsewhere_at_once_and_without_fencing() {
 
 #[test]
 fn a_killed_owner_is_fenced_by_its_successor() {
+    let _turn = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     let site = site();
     let watch = proxied()
         .1

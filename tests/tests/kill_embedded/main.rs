@@ -55,6 +55,7 @@ fn kills_at_random_moments_change_nothing_about_a_sale_on_its_own_log() {
         service
     });
     end_in_order(service, &options, &crowd);
+    operators_see_it_clean(&options);
     let (stores, log) = options.open().expect("stores and log can be opened");
     let committed = committed(&log, &options);
     let report = audit(&options, &log, &stores, &committed);
@@ -113,6 +114,16 @@ fn end_in_order(mut service: Service, options: &ServiceOptions, crowd: &Crowd) {
     let end = end.expect("it ends in time");
     let words = options.last_words(20);
     assert!(end.success(), "it ends in order: {end}\n{words}");
+}
+
+/// `stagedoor audit` over the data directory of the stopped service.
+fn operators_see_it_clean(options: &ServiceOptions) {
+    let data = options.data.to_str().expect("a path of text");
+    let output = options.ask(&["audit", "--data", data]).expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complaints}");
+    assert!(said.contains("holds") && !said.contains("broken"), "{said}");
 }
 
 fn committed(log: &EmbeddedLog, options: &ServiceOptions) -> BTreeMap<i32, InputPosition> {
