@@ -49,7 +49,8 @@ pub(super) fn sort_commit(error: &NativeError) -> LogError {
     LogError::InDoubt(text)
 }
 
-fn is_fencing(code: Code) -> bool {
+/// Whether an error says that somebody else has taken over.
+pub(super) fn is_fencing(code: Code) -> bool {
     matches!(
         code,
         Code::Fenced

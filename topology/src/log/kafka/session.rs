@@ -113,6 +113,14 @@ impl KafkaSession {
         error
     }
 
+    /// Why records were not taken: of a producer that was fenced they are purged, which says less.
+    fn cause(&self, error: LogError) -> LogError {
+        match self.producer.client().fatal_error() {
+            Some((code, text)) if errors::is_fencing(code) => LogError::Fenced(text),
+            _ => error,
+        }
+    }
+
     fn suspicious(&self) -> bool {
         if crate::faults::switched_off("late-endtxn-guard") {
             return false;
@@ -190,10 +198,10 @@ impl Session for KafkaSession {
             }
         }
         let left = self.timeout.saturating_sub(begun.elapsed());
-        let tracked = self
-            .signals
-            .wait(self.sent, left)
-            .map_err(|error| self.fail(error))?;
+        let tracked = self.signals.wait(self.sent, left).map_err(|error| {
+            let cause = self.cause(error);
+            self.fail(cause)
+        })?;
         let started = Instant::now();
         let result = native::commit_transaction(producer, self.timeout);
         // Log lines travel over the producer's queue: take those that are still on it.
