@@ -4,7 +4,7 @@
 //! Reading order: [`run()`] (what is read and in which order), `turn` (what checkers see),
 //! `checkers/` (one promise a file), `lane` (one command partition), `spill` (outputs in the order
 //! of their inputs), `replay` (the command log through the processors once more, in memory),
-//! [`verify`] (the replay alone), [`Report`]. The checkers of seats (S) are judges of their own:
+//! [`verify()`] (the replay alone), [`Report`]. The checkers of seats (S) are judges of their own:
 //! they never call the rules. Those of recovery (D) compare the rules with themselves.
 //!
 //! A checker is fed turn by turn: one input of a command partition with everything that came of

@@ -50,7 +50,7 @@ impl Checker {
         }
     }
 
-    /// The checkers that [`crate::run()`] runs; [`Checker::D3`] is for [`crate::after_crash`].
+    /// The checkers that [`crate::run()`] runs; [`Checker::D3`] is for [`crate::after_crash()`].
     pub const AT_REST: [Self; 10] = [
         Self::S1,
         Self::S2,

@@ -63,7 +63,7 @@ pub enum LoadError {
     Generator(String),
 }
 
-/// Sends the load of a plan to concerts that are on sale (see [`set_up`]), and waits for its end.
+/// Sends the load of a plan to concerts that are on sale (see [`set_up()`]), and waits for its end.
 ///
 /// # Errors
 /// A plan that makes no sense, or a target without anybody behind it. What a service answers is

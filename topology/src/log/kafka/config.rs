@@ -125,10 +125,8 @@ impl KafkaConfig {
         let timeout_ms = self.transaction_timeout.as_millis().to_string();
         let mut config = self.producer("producer");
         config
-            // The commit sends what is left at once, so nothing ever waits for this. While a request
-            // is on its way, librdkafka polls without pause for records that have lingered long
-            // enough: at 2 ms that was half of the processor time of the process.
-            .set("linger.ms", "1000")
+            // Longer makes small commits wait: a flush sends one request per partition at a time.
+            .set("linger.ms", "2")
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", &timeout_ms)
             .set("message.timeout.ms", &timeout_ms);

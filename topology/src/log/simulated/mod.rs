@@ -9,7 +9,7 @@
 //!
 //! Nothing here is random and nothing waits. Whoever drives a run decides when time passes
 //! ([`VirtualClock`]), who is cut off, and at which call of which client something goes wrong
-//! ([`SimulatedCluster::arm`]); so a run is its list of decisions and can be repeated and cut down.
+//! ([`SimulatedLog::arm`]); so a run is its list of decisions and can be repeated and cut down.
 //!
 //! Reading order: `partition` (what a log is), `transactions`, `group`, then the clients.
 
