@@ -54,6 +54,9 @@ fn kills_at_every_point_change_nothing_about_the_sale() {
         }
         let direct = scope.spawn(|| direct::run(&crowd, &producer, seed ^ 0xd1));
         let (service, outcome) = kills::run(&options, first, seed);
+        // On a slow machine most of the time went by while nothing served.
+        let enough = || crowd.answered.load(Ordering::SeqCst) >= 1_000;
+        stagedoor_tests::wait::until(Duration::from_secs(120), enough);
         crowd.stop.store(true, Ordering::SeqCst);
         (
             service,
