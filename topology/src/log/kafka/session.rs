@@ -25,13 +25,6 @@ use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPa
 /// An EndTxn that takes longer may have been sent twice.
 const SUSPICIOUS_END: Duration = Duration::from_millis(250);
 
-/// How long a commit makes librdkafka send what lingers, each time. As long as it does, it polls
-/// without pause for records that stand behind a request on its way.
-const FLUSH: Duration = Duration::from_millis(2);
-
-/// How long a commit waits for the next acknowledgement, before it sends once more what lingers.
-const ACK_WAIT: Duration = Duration::from_millis(10);
-
 /// A producer with a transactional id.
 pub(super) struct KafkaSession {
     /// Dropped first: the producer waits for its topics.
@@ -189,16 +182,7 @@ impl Session for KafkaSession {
 
     fn commit(&mut self) -> Result<Vec<i64>, LogError> {
         let producer = self.producer.client().native_ptr();
-        let begun = Instant::now();
-        // What is left when a request is answered stood behind it.
-        loop {
-            native::flush(producer, FLUSH);
-            if self.signals.settled(self.sent, ACK_WAIT) || begun.elapsed() > self.timeout {
-                break;
-            }
-        }
-        let left = self.timeout.saturating_sub(begun.elapsed());
-        let tracked = self.signals.wait(self.sent, left).map_err(|error| {
+        let tracked = self.signals.wait(self.sent, self.timeout).map_err(|error| {
             let cause = self.cause(error);
             self.fail(cause)
         })?;

@@ -22,7 +22,6 @@ pub(super) struct Signals {
     suspicions: AtomicU64,
     deliveries: Mutex<Deliveries>,
     all_delivered: Condvar,
-    progress: Condvar,
 }
 
 #[derive(Default)]
@@ -30,17 +29,8 @@ struct Deliveries {
     sent: u64,
     done: u64,
     waiting: bool,
-    /// Somebody waits for the next one.
-    watched: bool,
     tracked: Vec<i64>,
     failure: Option<LogError>,
-}
-
-impl Deliveries {
-    /// Whether nothing is outstanding any more, or one has failed.
-    fn is_over(&self) -> bool {
-        self.done >= self.sent || self.failure.is_some()
-    }
 }
 
 impl Signals {
@@ -61,26 +51,13 @@ impl Signals {
         deliveries.tracked.len()
     }
 
-    /// Waits until an acknowledgement has come, or the time is out. Returns whether none of those
-    /// of `sent` records is outstanding any more, or one has failed.
-    pub(super) fn settled(&self, sent: u64, wait: Duration) -> bool {
-        let mut deliveries = self.deliveries.lock();
-        deliveries.sent = sent;
-        if !deliveries.is_over() {
-            deliveries.watched = true;
-            self.progress.wait_for(&mut deliveries, wait);
-            deliveries.watched = false;
-        }
-        deliveries.is_over()
-    }
-
     /// Waits until `sent` records are acknowledged. Returns the offsets of the tracked ones.
     pub(super) fn wait(&self, sent: u64, timeout: Duration) -> Result<Vec<i64>, LogError> {
         let deadline = Instant::now() + timeout;
         let mut deliveries = self.deliveries.lock();
         deliveries.sent = sent;
         deliveries.waiting = true;
-        while !deliveries.is_over() {
+        while deliveries.done < sent && deliveries.failure.is_none() {
             if self
                 .all_delivered
                 .wait_until(&mut deliveries, deadline)
@@ -144,10 +121,8 @@ impl ProducerContext for SessionContext {
             Ok(_) => {}
             Err((error, _)) => deliveries.failure = Some(super::errors::sort(error)),
         }
-        if std::mem::take(&mut deliveries.watched) {
-            self.0.progress.notify_all();
-        }
-        if deliveries.waiting && deliveries.is_over() {
+        let finished = deliveries.done == deliveries.sent || deliveries.failure.is_some();
+        if deliveries.waiting && finished {
             self.0.all_delivered.notify_all();
         }
     }
