@@ -182,10 +182,13 @@ impl Session for KafkaSession {
 
     fn commit(&mut self) -> Result<Vec<i64>, LogError> {
         let producer = self.producer.client().native_ptr();
-        let tracked = self.signals.wait(self.sent, self.timeout).map_err(|error| {
-            let cause = self.cause(error);
-            self.fail(cause)
-        })?;
+        let tracked = self
+            .signals
+            .wait(self.sent, self.timeout)
+            .map_err(|error| {
+                let cause = self.cause(error);
+                self.fail(cause)
+            })?;
         let started = Instant::now();
         let result = native::commit_transaction(producer, self.timeout);
         // Log lines travel over the producer's queue: take those that are still on it.
