@@ -85,13 +85,15 @@ impl Contents {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), AuditError> {
-        if key == POSITION_KEY {
-            let position = stagedoor_avro::decode(value.unwrap_or_default())?;
-            self.position = Some((position, place.clone()));
-            self.torn = None;
-        } else {
-            put(&mut self.rows, key, value);
-            self.torn.get_or_insert_with(|| place.clone());
+        match value {
+            Some(value) if key == POSITION_KEY => {
+                self.position = Some((stagedoor_avro::decode(value)?, place.clone()));
+                self.torn = None;
+            }
+            _ => {
+                put(&mut self.rows, key, value);
+                self.torn.get_or_insert_with(|| place.clone());
+            }
         }
         self.end = Some(place);
         Ok(())

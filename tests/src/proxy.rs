@@ -294,10 +294,13 @@ impl Shared {
             return Verdict::Pass;
         }
         let mut producers = self.producers.lock();
+        // Behind its length, because an id may begin like another one; newer versions count the
+        // length from 1.
         let names = |id: &str| {
-            request
-                .windows(id.len())
-                .any(|bytes| bytes == id.as_bytes())
+            request.windows(id.len() + 1).any(|bytes| {
+                let length = usize::from(bytes[0]);
+                (length == id.len() || length == id.len() + 1) && bytes[1..] == *id.as_bytes()
+            })
         };
         let Some(id) = producers.keys().find(|id| names(id)).cloned() else {
             return Verdict::Pass;

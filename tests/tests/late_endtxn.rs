@@ -2,12 +2,13 @@
 //!
 //! librdkafka sends EndTxn again after a transport error and reports success; the first copy may
 //! still be on its way (KAFKA-17754). Each test runs an application behind a proxy that keeps that
-//! first copy and delivers it when a later transaction has written its answers but not yet its
-//! input offsets.
+//! first copy and delivers it when a later transaction of the same producer has written its answers
+//! but not yet its input offsets.
 
+use std::cell::Cell;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stagedoor_tests::app::audit::{Audit, committed};
 use stagedoor_tests::app::commands::{CONCERT, concert, hold};
@@ -95,6 +96,8 @@ struct Run {
     site: Site,
     app: App,
     watch: Watch,
+    /// Holds sent so far.
+    holds: Cell<usize>,
 }
 
 impl Run {
@@ -108,17 +111,29 @@ impl Run {
         let transactional_id = format!("{}-{}-0", site.options.application, site.options.instance);
         let watch = proxy.watch(&transactional_id);
         let app = App::start(&site.options).expect("it runs");
-        let run = Self { site, app, watch };
+        let run = Self {
+            site,
+            app,
+            watch,
+            holds: Cell::new(0),
+        };
         run.site.send(CONCERT, &concert());
-        let offset = run.site.send(CONCERT, &hold(0));
+        let offset = run.hold();
         assert_eq!(run.site.answer(offset, SOON).rejection, None);
         run
+    }
+
+    /// Sends a hold of a seat of its own. Returns its offset.
+    fn hold(&self) -> i64 {
+        let number = self.holds.get();
+        self.holds.set(number + 1);
+        self.site.send(CONCERT, &hold(number))
     }
 
     /// Commits a hold whose end runs into `mischief`. Returns after how long it was sent again.
     fn lose_an_end(&self, mischief: Mischief) -> Duration {
         self.watch.plan(mischief);
-        let offset = self.site.send(CONCERT, &hold(1));
+        let offset = self.hold();
         let retried = self.watch.retried(SOON).expect("the end is sent again");
         assert_eq!(
             self.site.answer(offset, SOON).rejection,
@@ -128,16 +143,11 @@ impl Run {
         retried
     }
 
-    /// The first copy arrives while the next transaction has answers but no input offsets yet.
+    /// The first copy arrives while a transaction has answers but no input offsets yet.
     fn late_end_arrives(&self) {
         let results = self.site.topic("results");
         self.watch.close_gate();
-        let (_, before) = self.site.watermarks(&results);
-        let offset = self.site.send(CONCERT, &hold(2));
-        assert!(
-            self.watch.at_gate(SOON),
-            "a transaction with answers is open"
-        );
+        let (before, offset) = self.held_at_the_gate(&results);
         let written = || self.site.watermarks(&results).1 > before;
         assert!(wait::until(SOON, written), "its answer is written");
         let code = self.watch.deliver().expect("the broker answers");
@@ -157,8 +167,26 @@ impl Run {
         );
     }
 
+    /// Sends holds until one is in a transaction of the watched producer, since two take turns.
+    /// Returns the end of the results before it, and its offset.
+    fn held_at_the_gate(&self, results: &str) -> (i64, i64) {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let (_, before) = self.site.watermarks(results);
+            let offset = self.hold();
+            let answered = || self.site.results().contains_key(&offset);
+            let settled = || answered() || self.watch.at_gate(Duration::ZERO);
+            assert!(wait::until(SOON, settled), "the hold is processed");
+            if self.watch.at_gate(Duration::ZERO) {
+                return (before, offset);
+            }
+            let late = Instant::now() > deadline;
+            assert!(!late, "no transaction of the watched producer is open");
+        }
+    }
+
     fn ends_well(self) {
-        let offset = self.site.send(CONCERT, &hold(3));
+        let offset = self.hold();
         assert_eq!(
             self.site.answer(offset, SOON).rejection,
             None,
@@ -167,7 +195,7 @@ impl Run {
         self.app.close();
         let audit = Audit::of(&self.site);
         assert_eq!(audit.violations, Vec::<String>::new());
-        assert_eq!(audit.commands, 5);
+        assert_eq!(audit.commands, self.holds.get() + 1);
         assert!(audit.outputs > audit.commands, "results and events");
     }
 }

@@ -266,6 +266,11 @@ fn late_end(world: &World) -> Vec<String> {
         seen.push(format!("reusable {}", session.reusable()));
         if guarded {
             session = world.session(id);
+        } else {
+            // Its two producers take turns: the late end meets the transaction after the next.
+            session.begin().expect("begun");
+            session.send(world.record("between")).expect("sent");
+            session.commit().expect("committed");
         }
         let half = format!("half-{id}");
         session.begin().expect("begun");

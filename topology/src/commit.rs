@@ -70,6 +70,12 @@ impl Transaction {
         Ok(())
     }
 
+    /// Says in the changelog that it proves nothing, whatever becomes of the rebuild that follows.
+    pub(crate) fn distrust(&mut self, task: &Task) -> Result<(), LogError> {
+        let row = (ChangelogKind::Compacted, POSITION_KEY.to_vec(), None);
+        self.write_rows(task, &[row])
+    }
+
     /// Steps 1 to 3. `tasks` are all those of the thread; on success every one of them has moved
     /// in the log and [`apply`] must follow.
     pub(crate) fn commit(
@@ -230,12 +236,12 @@ fn refuse_lost_rows(task: &Task, end: ChangelogEnd) -> Result<(), TaskError> {
     else {
         return Ok(());
     };
-    Err(TaskError::Fatal {
+    Err(TaskError::LostRows {
+        task: task.id,
         reason: format!(
-            "the changelog {} of task {} ended at {next} after a commit although it was at {} \
-             before: it lost records; rebuild the task with `stagedoor replay reset`",
+            "the changelog {} ended at {next} after a commit although it was at {} before: it lost \
+             records",
             task.wiring.changelog.partition(task.id.partition),
-            task.id,
             task.changelog_offset
         ),
     })

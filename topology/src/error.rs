@@ -2,6 +2,8 @@
 
 use stagedoor_state::StateError;
 
+use crate::wiring::TaskId;
+
 /// Why a task cannot go on with a record, and what follows from it.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
@@ -15,6 +17,14 @@ pub enum TaskError {
     #[error("the store of the task is corrupted: {reason}; it is wiped and restored")]
     Corrupted {
         /// What was found, and where.
+        reason: String,
+    },
+    /// The changelog has lost rows of its owner: rebuild the task from the command log.
+    #[error("{reason}")]
+    LostRows {
+        /// The task.
+        task: TaskId,
+        /// What was found.
         reason: String,
     },
     /// The record is wrong: dead-letter it and go on.

@@ -139,15 +139,17 @@ impl Part {
             self.checkpoint.window_changelog_offset = next;
         } else {
             self.checkpoint.changelog_offset = next;
+            self.torn = true;
             if key == POSITION_KEY {
-                let position = stagedoor_avro::decode(record.value.unwrap_or_default());
-                self.last = Some(position.map_err(|error| TaskError::Fatal {
-                    reason: format!("the position at {record:?} cannot be read: {error}"),
-                })?);
-                self.torn = false;
+                if let Some(value) = record.value {
+                    let position = stagedoor_avro::decode(value);
+                    self.last = Some(position.map_err(|error| TaskError::Fatal {
+                        reason: format!("the position at {record:?} cannot be read: {error}"),
+                    })?);
+                    self.torn = false;
+                }
                 return Ok(());
             }
-            self.torn = true;
         }
         self.buffer
             .push((key.to_vec(), record.value.map(<[u8]>::to_vec)));

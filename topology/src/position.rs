@@ -13,7 +13,8 @@ pub const POSITION_KEY: &[u8] = b"\0position";
 /// Store key of the checkpoint.
 pub const CHECKPOINT_KEY: &[u8] = b"checkpoint";
 
-/// Written as the last changelog record of every transaction in which a task moved.
+/// Written as the last changelog record of every transaction in which a task moved. A tombstone in
+/// its place says that what is before it proves nothing: a rebuild has begun.
 ///
 /// It lets a restore prove that nothing is missing and nothing is torn, and it names the
 /// transactional id that may still have a transaction open.

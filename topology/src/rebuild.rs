@@ -3,8 +3,9 @@
 //! The records before the committed position are processed again, from the first one on, and
 //! nothing is forwarded: the answers are in the log already. The same records on the same rules
 //! give the same rows. What the changelog holds is then replaced: every row is written, every key
-//! that should not be there is deleted, and only the last transaction carries a position. A crash
-//! anywhere in between leaves rows behind the last position, so the next owner starts over.
+//! that should not be there is deleted, and only the last transaction carries a position. Before
+//! all that a tombstone takes the place of the position, so that whoever takes over after a crash
+//! anywhere in between starts over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -31,6 +32,7 @@ const WAIT: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
+    Distrust,
     Skips,
     Replay,
     Keys,
@@ -79,7 +81,7 @@ impl Rebuild {
             task: Task::new(part.id, part.wiring, part.state, &checkpoint, guard),
             until,
             reader,
-            step: Step::Skips,
+            step: Step::Distrust,
             opened: false,
             skips: Vec::new(),
             keys: BTreeSet::new(),
@@ -95,6 +97,10 @@ impl Rebuild {
     /// Does a bounded piece of work. Returns whether the task may be served.
     pub(crate) fn step(&mut self, transaction: &mut Transaction) -> Result<bool, RunError> {
         match self.step {
+            Step::Distrust => {
+                transaction.distrust(&self.task)?;
+                self.go_on(Step::Skips);
+            }
             Step::Skips => {
                 if self.read_skips()? {
                     let skips = std::mem::take(&mut self.skips);

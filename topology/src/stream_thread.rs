@@ -49,6 +49,7 @@ pub(crate) struct StreamThread {
     rebuilds: VecDeque<Rebuild>,
     lease: Arc<Lease>,
     last_commit: Duration,
+    last_commit_took: Duration,
     /// The task whose store was found corrupted.
     corrupted: Option<TaskId>,
     /// Stores wiped for that since the start.
@@ -83,6 +84,7 @@ impl StreamThread {
             takeovers: VecDeque::new(),
             rebuilds: VecDeque::new(),
             last_commit: config.clock.now(),
+            last_commit_took: Duration::ZERO,
             corrupted: None,
             wipes: 0,
             shared,

@@ -262,10 +262,21 @@ impl Takeover {
         Ok(ended)
     }
 
-    /// The changelog no longer holds what the stores lack: they are wiped and filled anew.
+    /// The changelog no longer holds what the stores lack: they are wiped and filled anew. One that
+    /// ends before a store has lost records, and what fills the store then proves nothing.
     fn start_over(&mut self, partition: &TopicPartition) -> Result<(), RunError> {
-        tracing::warn!(%partition, "the changelog has moved past the store; wipe and restore");
-        self.parts.values_mut().try_for_each(Part::wipe)?;
+        tracing::warn!(%partition, "the changelog and the store do not meet; wipe and restore");
+        for part in self.parts.values_mut() {
+            for (source, topic) in [
+                (Source::Changelog, &self.wiring.changelog),
+                (Source::WindowChangelog, &self.wiring.window_changelog),
+            ] {
+                let changelog = topic.partition(part.id.partition);
+                let (_, high) = self.uncommitted.watermarks(&changelog)?;
+                part.distrusted |= part.next(source) > high;
+            }
+            part.wipe()?;
+        }
         self.step = Step::Open(Source::Changelog);
         Ok(())
     }

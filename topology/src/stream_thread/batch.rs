@@ -1,5 +1,6 @@
 //! One batch: records get their turns, effects are produced, the commit makes them real.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::{Active, StreamThread};
 use crate::commit::{self, Ownership, Transaction};
 use crate::error::TaskError;
 use crate::log::Visit;
+use crate::record::Record;
 use crate::shared::{Committed, Shared};
 use crate::takeover::RunError;
 use crate::task::{Task, Turn};
@@ -19,50 +21,116 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// Ownership is proven at least this often.
 const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A batch waits for more this part of what the last commit took: those whom it answered come back
+/// together, and whoever is a moment late would wait for a whole commit.
+const COLLECTED: u32 = 8;
+
+/// Longest wait for more.
+const LONGEST_COLLECTED: Duration = Duration::from_millis(5);
+
+/// One batch on its way: each record gets its turn as it is visited.
+struct Batch<'a> {
+    shared: &'a Shared,
+    active: &'a mut BTreeMap<TaskId, Active>,
+    transaction: &'a mut Transaction,
+    taken: usize,
+    started: Option<Duration>,
+    /// It takes no more.
+    closed: bool,
+    failure: Option<(TaskId, RunError)>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(
+        shared: &'a Shared,
+        active: &'a mut BTreeMap<TaskId, Active>,
+        transaction: &'a mut Transaction,
+    ) -> Self {
+        Self {
+            shared,
+            active,
+            transaction,
+            taken: 0,
+            started: None,
+            closed: false,
+            failure: None,
+        }
+    }
+
+    fn visit(&mut self, record: &Record<'_>) -> Visit {
+        let visited = self.turn(record);
+        self.closed |= visited != Visit::Taken;
+        visited
+    }
+
+    fn turn(&mut self, record: &Record<'_>) -> Visit {
+        let clock = &self.shared.config.clock;
+        let started = *self.started.get_or_insert_with(|| clock.now());
+        let mut wirings = self.shared.wirings.iter();
+        let wiring = wirings.find(|wiring| *wiring.input.name == *record.topic);
+        let id = wiring.map(|wiring| TaskId {
+            sub_topology: wiring.index,
+            partition: record.partition,
+        });
+        let found = id.and_then(|id| Some((id, self.active.get_mut(&id)?)));
+        let Some((id, active)) = found else {
+            return Visit::Taken;
+        };
+        match active.take(record, self.transaction) {
+            Ok(Turn::Paused) => Visit::Later,
+            Ok(Turn::Done) => {
+                self.taken += 1;
+                let config = &self.shared.config;
+                let full = self.taken >= config.max_batch_records
+                    || clock.now().saturating_sub(started) >= config.commit_interval;
+                if full { Visit::Enough } else { Visit::Taken }
+            }
+            Err(error) => {
+                self.failure = Some((id, error));
+                Visit::Enough
+            }
+        }
+    }
+
+    /// How long it waits for more, of the time in which it collects.
+    fn more(&self, collect: Duration) -> Duration {
+        match self.started {
+            Some(started) if !self.closed => {
+                let now = self.shared.config.clock.now();
+                collect.saturating_sub(now.saturating_sub(started))
+            }
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 impl StreamThread {
-    /// Takes what is ready and gives each record its turn.
+    /// Takes what is ready, and what comes a moment later, and gives each record its turn.
     pub(super) fn process_batch(&mut self) -> Result<(), RunError> {
-        let wait = self.wait();
-        let config = &self.shared.config;
-        let clock = &config.clock;
+        let mut wait = self.wait();
+        let collect = (self.last_commit_took / COLLECTED).min(LONGEST_COLLECTED);
         let Some(transaction) = self.transaction.as_mut() else {
             return Ok(());
         };
-        let (active, wirings) = (&mut self.active, &self.shared.wirings);
-        let (mut taken, mut started) = (0_usize, None);
-        let (mut failing, mut failure) = (None, None);
-        let changes = self.member.poll(wait, &mut |record| {
-            let started = *started.get_or_insert_with(|| clock.now());
-            let wiring = wirings
-                .iter()
-                .find(|wiring| *wiring.input.name == *record.topic);
-            let id = wiring.map(|wiring| TaskId {
-                sub_topology: wiring.index,
-                partition: record.partition,
-            });
-            let Some(active) = id.and_then(|id| active.get_mut(&id)) else {
-                return Visit::Taken;
-            };
-            match active.take(record, transaction) {
-                Ok(Turn::Paused) => Visit::Later,
-                Ok(Turn::Done) => {
-                    taken += 1;
-                    let full = taken >= config.max_batch_records
-                        || clock.now().saturating_sub(started) >= config.commit_interval;
-                    if full { Visit::Enough } else { Visit::Taken }
-                }
-                Err(error) => {
-                    let corrupted = matches!(error, RunError::Task(TaskError::Corrupted { .. }));
-                    failing = id.filter(|_| corrupted);
-                    failure = Some(error);
-                    Visit::Enough
-                }
+        let mut batch = Batch::new(&self.shared, &mut self.active, transaction);
+        let polled = loop {
+            let before = batch.taken;
+            let polled = self.member.poll(wait, &mut |record| batch.visit(record));
+            wait = batch.more(collect);
+            let goes_on = batch.taken > before && !wait.is_zero();
+            match polled {
+                Ok(changes) if changes.is_empty() && goes_on => {}
+                polled => break polled,
             }
+        };
+        metrics::counter!("stagedoor_stream_thread_process_total").increment(batch.taken as u64);
+        let failure = batch.failure;
+        self.corrupted = failure.as_ref().and_then(|(id, error)| {
+            let corrupted = matches!(error, RunError::Task(TaskError::Corrupted { .. }));
+            Some(*id).filter(|_| corrupted)
         });
-        self.corrupted = failing;
-        metrics::counter!("stagedoor_stream_thread_process_total").increment(taken as u64);
-        self.changes.extend(changes?);
-        failure.map_or(Ok(()), Err)
+        self.changes.extend(polled?);
+        failure.map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// How long the thread may sleep.
@@ -121,9 +189,10 @@ impl StreamThread {
         }
         self.lease.confirm(begun);
         self.last_commit = self.shared.config.clock.now();
+        self.last_commit_took = self.last_commit.saturating_sub(begun);
         metrics::counter!("stagedoor_stream_thread_commit_total").increment(1);
         metrics::histogram!("stagedoor_stream_thread_commit_latency_seconds")
-            .record(self.last_commit.saturating_sub(begun).as_secs_f64());
+            .record(self.last_commit_took.as_secs_f64());
         if !transaction.reusable() {
             tracing::info!("the end of the transaction is suspicious; using a new producer");
             self.transaction = None;
@@ -147,7 +216,7 @@ impl Active {
     /// Gives a record its turn and produces what it forwards.
     fn take(
         &mut self,
-        record: &crate::record::Record<'_>,
+        record: &Record<'_>,
         transaction: &mut Transaction,
     ) -> Result<Turn, RunError> {
         if record.value.is_some_and(is_tick) {

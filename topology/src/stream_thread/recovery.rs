@@ -69,7 +69,20 @@ impl StreamThread {
             }
             RunError::Task(TaskError::Migrated) => self.transaction = None,
             RunError::Task(TaskError::Corrupted { reason }) => self.wipe(&reason),
+            RunError::Task(TaskError::LostRows { task, reason }) => self.mistrust(task, &reason),
             RunError::Task(other) => self.shared.fail(other.to_string()),
+        }
+    }
+
+    /// Rebuilds a task whose changelog lost rows: they are nowhere but in its store now.
+    fn mistrust(&mut self, id: TaskId, reason: &str) {
+        tracing::error!(task = %id, reason, "the task is rebuilt from the command log");
+        self.transaction = None;
+        if let Err(error) = self.shared.board.ask_rebuild(id) {
+            self.shared.fail(format!(
+                "{reason}; the task {id} cannot be rebuilt now ({error}): restart, then ask for it \
+                 with `stagedoor replay reset`"
+            ));
         }
     }
 

@@ -6,7 +6,7 @@ use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 
 use super::config::KafkaConfig;
 use super::errors;
-use super::session::headers;
+use super::producer::headers;
 use crate::log::{AppendDone, Appended, Appender, LogError, Outgoing};
 
 struct AppenderContext;

@@ -55,13 +55,18 @@ impl KafkaConfig {
 
     /// Settings that every client shares.
     pub(super) fn client(&self, role: &str) -> ClientConfig {
+        // Whoever asks librdkafka for its debug lines wants to see them.
+        let level = match self.raw.contains_key("debug") {
+            true => RDKafkaLogLevel::Debug,
+            false => RDKafkaLogLevel::Info,
+        };
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap_servers)
             .set("client.id", format!("{}-{role}", self.application_id))
             // A cut connection must reach the log callback: the end of a transaction depends on it.
             .set("log.connection.close", "true")
-            .set_log_level(RDKafkaLogLevel::Info)
+            .set_log_level(level)
             // How soon a topic that is new to a client is found; the default is 100 ms.
             .set("topic.metadata.refresh.fast.interval.ms", "10")
             .set("socket.nagle.disable", "true")

@@ -7,6 +7,7 @@ mod errors;
 mod member;
 mod message;
 mod native;
+mod producer;
 mod reader;
 mod session;
 mod signals;

@@ -14,6 +14,9 @@ use crate::log::{Assignment, InputPosition, LogError, TopicPartition};
 /// Id of a member; one that rejoins has a new one.
 pub(super) type MemberId = u64;
 
+/// A position of a transaction, behind its place in the order of all that were written.
+pub(super) type WrittenPosition = (u64, TopicPartition, InputPosition);
+
 /// A membership at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Membership {
@@ -43,23 +46,31 @@ pub(super) struct Group {
     pub(super) committed: BTreeMap<TopicPartition, InputPosition>,
     /// Positions that an open transaction may still change, by count of transactions.
     unstable: BTreeMap<TopicPartition, u32>,
+    /// Positions that were ever written, and which of them the committed ones are.
+    written: u64,
+    newest: BTreeMap<TopicPartition, u64>,
 }
 
 impl Group {
-    /// Positions become unstable.
-    pub(super) fn hold<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
+    /// Positions become unstable. Returns their place in the order of all that were written.
+    pub(super) fn hold<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) -> u64 {
         for partition in partitions {
             *self.unstable.entry(partition.clone()).or_default() += 1;
         }
+        self.written += 1;
+        self.written
     }
 
-    /// A transaction with positions has ended.
-    pub(super) fn settle(&mut self, positions: &[(TopicPartition, InputPosition)], commit: bool) {
-        for (partition, position) in positions {
+    /// A transaction with positions has ended. What was written later stays, whichever of two
+    /// transactions ends first.
+    pub(super) fn settle(&mut self, positions: &[WrittenPosition], commit: bool) {
+        for (at, partition, position) in positions {
             if let Some(count) = self.unstable.get_mut(partition) {
                 *count = count.saturating_sub(1);
             }
-            if commit {
+            let newest = self.newest.entry(partition.clone()).or_default();
+            if commit && at > newest {
+                *newest = *at;
                 self.committed.insert(partition.clone(), *position);
             }
         }

@@ -305,13 +305,19 @@ impl Log for SimulatedLog {
     }
 
     fn session(&self, transactional_id: &str) -> Result<Box<dyn Session>, LogError> {
-        let producer = self.call(Call::Session, |state, _| {
-            Ok(state.initialise(transactional_id))
+        let ids = [
+            transactional_id.to_owned(),
+            format!("{transactional_id}-second"),
+        ];
+        let producers = self.call(Call::Session, |state, _| {
+            Ok(ids.map(|id| {
+                let producer = state.initialise(&id);
+                (id, producer)
+            }))
         })?;
         Ok(Box::new(session::SimulatedSession::new(
             self.handle(),
-            transactional_id,
-            producer,
+            producers,
         )))
     }
 

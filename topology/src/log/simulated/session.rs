@@ -1,4 +1,7 @@
 //! The transactional session: what is sent is in the log at once, and real when the end is.
+//!
+//! As on Kafka two producers take turns, so that the markers of a transaction may be written
+//! inside of the next one.
 
 use super::SimulatedLog;
 use super::fault::{Call, Fault};
@@ -8,22 +11,24 @@ use super::transactions::{LateEnd, Producer};
 use crate::faults::switched_off;
 use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPartition};
 
-/// A producer with a transactional id.
+/// Transactions in turn by two producers, each with its transactional id.
 pub(super) struct SimulatedSession {
     log: SimulatedLog,
-    transactional_id: String,
-    producer: Producer,
+    turn: (String, Producer),
+    other: (String, Producer),
     tracked: Vec<i64>,
     written: bool,
     reusable: bool,
 }
 
 impl SimulatedSession {
-    pub(super) fn new(log: SimulatedLog, transactional_id: &str, producer: Producer) -> Self {
+    pub(super) fn new(log: SimulatedLog, producers: [(String, Producer); 2]) -> Self {
+        // The first transaction begins with a change of turns.
+        let [other, turn] = producers;
         Self {
             log,
-            transactional_id: transactional_id.to_owned(),
-            producer,
+            turn,
+            other,
             tracked: Vec::new(),
             written: false,
             reusable: true,
@@ -32,7 +37,7 @@ impl SimulatedSession {
 
     fn produce(&mut self, record: &Outgoing<'_>) -> Result<i64, LogError> {
         let times = (self.log.now(), self.log.wall_ms());
-        let (id, producer) = (&self.transactional_id, self.producer);
+        let (id, producer) = (&self.turn.0, self.turn.1);
         self.written = true;
         let sent = self.log.call(Call::Send, |state, _| {
             state.send(id, producer, record, times)
@@ -54,6 +59,7 @@ impl SimulatedSession {
 
 impl Session for SimulatedSession {
     fn begin(&mut self) -> Result<(), LogError> {
+        std::mem::swap(&mut self.turn, &mut self.other);
         self.tracked.clear();
         self.written = false;
         Ok(())
@@ -79,7 +85,7 @@ impl Session for SimulatedSession {
             return Err(LogError::Refused(text));
         };
         let now = self.log.now();
-        let (id, producer) = (&self.transactional_id, self.producer);
+        let (id, producer) = (&self.turn.0, self.turn.1);
         self.written = true;
         let added = self.log.call(Call::AddOffsets, |state, _| {
             if !state.group.is_current(membership) {
@@ -93,7 +99,7 @@ impl Session for SimulatedSession {
     }
 
     fn commit(&mut self) -> Result<Vec<i64>, LogError> {
-        let (id, producer) = (&self.transactional_id, self.producer);
+        let (id, producer) = (&self.turn.0, self.turn.1);
         if !self.written {
             return Ok(Vec::new());
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::group::WrittenPosition;
 use super::partition::{Content, ProducerId};
 use super::state::{State, unknown};
 use crate::log::{InputPosition, LogError, Outgoing, TopicPartition};
@@ -27,7 +28,7 @@ pub(super) struct Transactional {
 struct Ongoing {
     since: Option<Duration>,
     partitions: BTreeSet<(String, i32)>,
-    offsets: Vec<(TopicPartition, InputPosition)>,
+    offsets: Vec<WrittenPosition>,
 }
 
 /// A copy of an EndTxn request that is still in the network.
@@ -123,10 +124,15 @@ impl State {
         positions: &[(TopicPartition, InputPosition)],
         now: Duration,
     ) -> Result<(), LogError> {
-        let ongoing = self.ongoing(transactional_id, producer, now)?;
-        ongoing.offsets.extend_from_slice(positions);
-        self.group
+        self.ongoing(transactional_id, producer, now)?;
+        let at = self
+            .group
             .hold(positions.iter().map(|(partition, _)| partition));
+        let written = positions
+            .iter()
+            .map(|(partition, position)| (at, partition.clone(), *position));
+        let ongoing = self.ongoing(transactional_id, producer, now)?;
+        ongoing.offsets.extend(written);
         Ok(())
     }
 
