@@ -1,9 +1,9 @@
 //! What waits to be written: commits with somebody who waits for each, and appended records.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::batch::{BatchWriter, FULL};
