@@ -29,13 +29,14 @@ pub(super) struct Memos {
 
 /// One concert in a state that does not change meanwhile, at a log time.
 ///
-/// The last blocks are remembered, because `evolve` asks for those that `decide` has just looked
-/// at.
+/// The last section and the last blocks are remembered, because `evolve` asks for those that
+/// `decide` has just looked at.
 pub(super) struct ConcertView<'a, S: ?Sized> {
     state: &'a S,
     memos: &'a Memos,
     concert: &'a str,
     now_ms: i64,
+    section: RefCell<Option<(String, Option<Arc<Section>>)>>,
     blocks: RefCell<Vec<RememberedBlock>>,
 }
 
@@ -50,6 +51,7 @@ impl<'a, S: ReadState + ?Sized> ConcertView<'a, S> {
             memos,
             concert,
             now_ms,
+            section: RefCell::default(),
             blocks: RefCell::default(),
         }
     }
@@ -74,9 +76,15 @@ impl<S: ReadState + ?Sized> View for ConcertView<'_, S> {
     }
 
     fn section(&self, id: &str) -> Result<Option<Arc<Section>>, StateError> {
+        let mut last = self.section.borrow_mut();
+        if let Some((_, section)) = last.as_ref().filter(|(known, _)| known == id) {
+            return Ok(section.clone());
+        }
         let mut memo = self.memos.sections.borrow_mut();
         let key = self.with(id);
-        self.state.get_remembered(&SECTIONS, &key, &mut memo)
+        let section = self.state.get_remembered(&SECTIONS, &key, &mut memo)?;
+        *last = Some((id.to_owned(), section.clone()));
+        Ok(section)
     }
 
     fn block(&self, section: &str, block: u16) -> Result<Option<Rc<SeatBlock>>, StateError> {

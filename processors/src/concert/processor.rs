@@ -168,28 +168,31 @@ fn published(
 ) -> Result<Option<(Sink, Message)>, TaskError> {
     let (sink, key, value) = match event {
         Event::ConcertPut { plan, concert: row } => {
-            (CATALOGUE, concert, framed(&answers::listing(plan, row))?)
+            let listing = framed(&answers::listing(plan, row))?;
+            (CATALOGUE, concert.to_owned(), listing)
         }
         Event::SeatsHeld { hash, reservation } => {
             let view = answered.unwrap_or_else(|| answers::view(concert, *hash, reservation));
             let fact = answers::seats_held(view, reservation.held_at_ms);
-            (EVENTS, reservation.user.as_str(), framed(&fact)?)
+            let value = framed(&fact)?;
+            (EVENTS, fact.user, value)
         }
         Event::HoldReleased { hash, reservation } => {
             let fact = answers::hold_released(concert, *hash, reservation);
-            (EVENTS, reservation.user.as_str(), framed(&fact)?)
+            let value = framed(&fact)?;
+            (EVENTS, fact.user, value)
         }
         Event::HoldExpired { hash, reservation } => {
             let fact = answers::hold_expired(concert, *hash, reservation);
-            (EVENTS, reservation.user.as_str(), framed(&fact)?)
+            let value = framed(&fact)?;
+            (EVENTS, fact.user, value)
         }
         Event::ReservationForgotten { .. } => return Ok(None),
     };
-    let key = key.as_bytes().to_vec();
     Ok(Some((
         sink,
         Message {
-            key,
+            key: key.into_bytes(),
             value: Some(value),
             ..Message::default()
         },
