@@ -134,6 +134,7 @@ fn cpu_seconds() -> f64 {
 struct Task {
     state: TaskState,
     forwarded: Vec<Forwarded>,
+    processor: ConcertProcessor,
     offset: i64,
     refused: usize,
     logged_bytes: usize,
@@ -147,6 +148,7 @@ impl Task {
         let mut task = Self {
             state,
             forwarded,
+            processor: ConcertProcessor::default(),
             offset: 0,
             refused: 0,
             logged_bytes: 0,
@@ -169,7 +171,7 @@ impl Task {
         self.offset += 1;
         let savepoint = self.state.savepoint();
         let mut context = Context::new(&mut self.state, NOW_MS, &mut self.forwarded);
-        if let Err(error) = ConcertProcessor.process(&record, &mut context) {
+        if let Err(error) = self.processor.process(&record, &mut context) {
             self.state.rollback(savepoint);
             return Err(error.into());
         }

@@ -53,6 +53,12 @@ impl Id {
         }
     }
 
+    /// The text of [`Id::reservation`], without making the id first.
+    #[must_use]
+    pub fn reservation_text(concert: &str, hash: &Hash) -> String {
+        text(IdKind::Reservation, concert, hash)
+    }
+
     /// Reads an id as [`fmt::Display`] wrote it. `None`: there is no such thing (404).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -79,17 +85,21 @@ impl Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(self.hash.len() + self.partition_key.len());
-        bytes.extend_from_slice(&self.hash);
-        bytes.extend_from_slice(self.partition_key.as_bytes());
-        let mut text = String::with_capacity(1 + bytes.len().div_ceil(3) * 4);
-        text.push(match self.kind {
-            IdKind::Reservation => 'r',
-            IdKind::Command => 'c',
-        });
-        URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
-        f.write_str(&text)
+        f.write_str(&text(self.kind, &self.partition_key, &self.hash))
     }
+}
+
+fn text(kind: IdKind, partition_key: &str, hash: &Hash) -> String {
+    let mut bytes = Vec::with_capacity(hash.len() + partition_key.len());
+    bytes.extend_from_slice(hash);
+    bytes.extend_from_slice(partition_key.as_bytes());
+    let mut text = String::with_capacity(1 + bytes.len().div_ceil(3) * 4);
+    text.push(match kind {
+        IdKind::Reservation => 'r',
+        IdKind::Command => 'c',
+    });
+    URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
+    text
 }
 
 /// A command's id inside its concert: the first 16 bytes of the SHA-256 of the user and the

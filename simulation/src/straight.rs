@@ -19,6 +19,7 @@ const MAX_RECORD_BYTES: usize = 12_000;
 
 struct Straight {
     state: TaskState,
+    processor: ConcertProcessor,
     model: Model,
     offset: i64,
     now_ms: i64,
@@ -35,6 +36,7 @@ impl Straight {
         };
         Self {
             state: TaskState::new(storage, Arc::new(store_set().unwrap())).unwrap(),
+            processor: ConcertProcessor::default(),
             model: Model::new(facts),
             offset: 0,
             now_ms: START_MS,
@@ -52,7 +54,7 @@ impl Straight {
             let mut unit = Vec::new();
             for timer in due {
                 let mut context = Context::new(&mut self.state, self.now_ms, &mut unit);
-                ConcertProcessor.fire(&timer, &mut context).unwrap();
+                self.processor.fire(&timer, &mut context).unwrap();
             }
             units.push(unit);
         }
@@ -67,7 +69,7 @@ impl Straight {
         }
         let savepoint = self.state.savepoint();
         let mut context = Context::new(&mut self.state, self.now_ms, &mut unit);
-        if let Err(error) = ConcertProcessor.process(record, &mut context) {
+        if let Err(error) = self.processor.process(record, &mut context) {
             failed = Some(("undecodable", error.to_string()));
         }
         let size =
@@ -80,7 +82,7 @@ impl Straight {
             unit.clear();
             let mut context = Context::new(&mut self.state, self.now_ms, &mut unit);
             let failure = Failure::new(code, reason.clone());
-            ConcertProcessor
+            self.processor
                 .answer_failure(record, &failure, &mut context)
                 .unwrap();
         }

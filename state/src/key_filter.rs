@@ -49,10 +49,11 @@ impl KeyFilter {
         self.segments.iter().any(|segment| segment.has(hash))
     }
 
-    /// Takes in a key; one that is there already costs no room.
+    /// Takes in a key; one that came lately costs no room. It is looked for in the first segment
+    /// only, which is written to anyway: a row that is written for ever is in each segment once.
     pub(crate) fn insert(&mut self, hash: u64) {
         let hash = spread(hash);
-        if self.segments.iter().any(|segment| segment.has(hash)) {
+        if self.segments.first().is_some_and(|first| first.has(hash)) {
             return;
         }
         let full = self.segments.first().is_none_or(|first| first.room == 0);
@@ -67,7 +68,7 @@ impl KeyFilter {
         self.keys += 1;
     }
 
-    /// How many keys went in, those that collided with an earlier one left out.
+    /// How many keys went in, those that collided with one of the same segment left out.
     pub(crate) fn keys(&self) -> usize {
         self.keys
     }

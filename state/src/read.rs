@@ -1,12 +1,13 @@
 //! Reading rows, typed: over a task's own state, or over a snapshot of what it committed.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use stagedoor_avro::AvroRecord;
 
 use crate::keys::{KeyReader, KeyWriter};
 use crate::store_set::META_ID;
-use crate::{EntryIndex, Key, KeyLike, KeyRange, StateError, Store, SumIndex};
+use crate::{EntryIndex, Key, KeyLike, KeyRange, Memo, StateError, Store, SumIndex};
 
 /// Called for each row of a scan with its physical key and value; breaks off where it wants.
 pub type VisitRow<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
@@ -58,6 +59,24 @@ pub trait TypedRead: ReadState {
         KeyWriter::with_physical(store.id(), key, |key| {
             let mut row = None;
             self.visit_bytes(key, &mut |value| row = Some(store.decode(key, value)))?;
+            row.transpose()
+        })
+    }
+
+    /// As [`Self::get`], for rows that many records read and few change: bytes that were decoded
+    /// before are not decoded again.
+    ///
+    /// # Errors
+    /// See [`TypedRead`].
+    fn get_remembered<K: Key, V: AvroRecord, Q: KeyLike<K> + ?Sized>(
+        &self,
+        store: &Store<K, V>,
+        key: &Q,
+        memo: &mut Memo<V>,
+    ) -> Result<Option<Arc<V>>, StateError> {
+        KeyWriter::with_physical(store.id(), key, |key| {
+            let mut row = None;
+            self.visit_bytes(key, &mut |value| row = Some(memo.row(store, key, value)))?;
             row.transpose()
         })
     }

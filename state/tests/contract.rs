@@ -12,7 +12,7 @@ use common::{
     everything, key, on_each, restore, rows,
 };
 use stagedoor_state::{
-    ChangelogKind, Digest, KeyRange, ReadState, StateError, TaskState, TypedRead,
+    ChangelogKind, Digest, KeyRange, Memo, ReadState, StateError, TaskState, TypedRead,
 };
 
 const NO_META: &[(&[u8], &[u8])] = &[];
@@ -735,6 +735,36 @@ fn rows_read_often_follow_every_commit_wipe_and_rollback() {
         state.commit(NO_META).unwrap();
         assert_eq!(amount(&state), Some(9));
         state.wipe().unwrap();
+        assert_eq!(amount(&state), None);
+    });
+}
+
+#[test]
+fn what_was_decoded_before_is_never_older_than_what_is_stored() {
+    on_each(|backend| {
+        let mut state = backend.task("0_0");
+        let mut memo = Memo::default();
+        let mut amount = |state: &TaskState| {
+            let row = state.get_remembered(&NOTES, &"a".to_owned(), &mut memo);
+            row.expect("a readable row").map(|row| row.amount)
+        };
+        assert_eq!(amount(&state), None);
+        for round in 0..4 {
+            // Rows long enough that what is remembered overflows now and then.
+            let mut row = account("ann", round % 2, 1);
+            row.note = "x".repeat(50_000);
+            state.put(&NOTES, &"a".to_owned(), &row).unwrap();
+            assert_eq!(amount(&state), Some(round % 2));
+            let savepoint = state.savepoint();
+            row.amount = 7 + round;
+            state.put(&NOTES, &"a".to_owned(), &row).unwrap();
+            assert_eq!(amount(&state), Some(7 + round));
+            state.rollback(savepoint);
+            assert_eq!(amount(&state), Some(round % 2));
+            state.commit(NO_META).unwrap();
+            assert_eq!(amount(&state), Some(round % 2));
+        }
+        state.delete(&NOTES, &"a".to_owned()).unwrap();
         assert_eq!(amount(&state), None);
     });
 }

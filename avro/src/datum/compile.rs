@@ -77,12 +77,7 @@ impl<'s> Compiler<'s> {
             let plan = self.plan(&field.schema)?;
             let default = field.default.as_ref();
             let default = default.and_then(|value| default::encoded(&plan, value));
-            let name = field.name.clone();
-            fields.push(Field {
-                name,
-                plan,
-                default,
-            });
+            fields.push(Field::new(&field.name, plan, default));
         }
         let plan = Plan::Record(Arc::new(Record::new(record.name.name(), fields)));
         Some(self.remember(&record.name, plan))

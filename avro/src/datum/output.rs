@@ -38,5 +38,8 @@ fn write_long_varint(mut value: u64, out: &mut Vec<u8>) {
         length += 1;
     }
     buffer[length] = value.to_le_bytes()[0];
-    out.extend_from_slice(&buffer[..=length]);
+    // A copy of a fixed length is two moves, and one of another length is a call.
+    let start = out.len();
+    out.extend_from_slice(&buffer);
+    out.truncate(start + length + 1);
 }

@@ -50,6 +50,36 @@ pub(crate) struct Field {
     pub(super) plan: Plan,
     /// What is written for a struct that lacks the field.
     pub(super) default: Option<Vec<u8>>,
+    /// Address of the name that was last found equal to the field's.
+    equal_name: AtomicUsize,
+}
+
+impl Field {
+    pub(super) fn new(name: &str, plan: Plan, default: Option<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            plan,
+            default,
+            equal_name: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether a struct's field is this one, remembered as in [`Record::has_exactly`].
+    #[inline]
+    pub(super) fn is_called(&self, name: &'static str) -> bool {
+        let address = name.as_ptr().addr();
+        name.len() == self.name.len()
+            && (self.equal_name.load(Ordering::Relaxed) == address || self.compare(name, address))
+    }
+
+    #[cold]
+    fn compare(&self, name: &str, address: usize) -> bool {
+        let equal = self.name == name;
+        if equal {
+            self.equal_name.store(address, Ordering::Relaxed);
+        }
+        equal
+    }
 }
 
 impl Nullable {

@@ -87,7 +87,7 @@ impl SerializeStruct for RecordEncoder<'_, '_> {
         let Some(field) = self
             .fields
             .get(self.next)
-            .filter(|field| field.name == name)
+            .filter(|field| field.is_called(name))
         else {
             return self.out_of_order(name, value);
         };

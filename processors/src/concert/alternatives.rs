@@ -60,7 +60,7 @@ fn rows_around<const WORDS: usize, B: Blocks>(
         let last = layout.rows.min(layout.first_row(block + 1) - 1);
         if (first..=last).any(near) {
             let stored = blocks.block(block)?;
-            let all = free_rows(layout, block, stored.as_ref(), 1);
+            let all = free_rows(layout, block, stored.as_deref(), 1);
             rows.extend(all.filter(|(row, _)| near(*row)));
         }
     }

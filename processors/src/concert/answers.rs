@@ -70,7 +70,7 @@ pub(super) fn held(concert: &str, hash: Hash, reservation: &Reservation) -> Comm
 #[must_use]
 pub(super) fn view(concert: &str, hash: Hash, reservation: &Reservation) -> ReservationView {
     ReservationView {
-        id: Id::reservation(concert, hash).to_string(),
+        id: Id::reservation_text(concert, &hash),
         concert: concert.to_owned(),
         user: reservation.user.clone(),
         state: reservation.state,
@@ -94,19 +94,19 @@ fn labels(reservation: &Reservation) -> Vec<String> {
         .collect()
 }
 
-/// The hold as other systems hear of it.
+/// The hold as other systems hear of it: what its owner is shown, and when it began.
 #[must_use]
-pub(super) fn seats_held(concert: &str, hash: Hash, reservation: &Reservation) -> SeatsHeld {
+pub(super) fn seats_held(view: ReservationView, held_at_ms: i64) -> SeatsHeld {
     SeatsHeld {
-        reservation: Id::reservation(concert, hash).to_string(),
-        concert: concert.to_owned(),
-        user: reservation.user.clone(),
-        seats: labels(reservation),
-        general: reservation.general.clone(),
-        amount_minor: reservation.amount_minor,
-        currency: reservation.currency.clone(),
-        held_at_ms: reservation.held_at_ms,
-        expires_at_ms: reservation.deadline_ms,
+        reservation: view.id,
+        concert: view.concert,
+        user: view.user,
+        seats: view.seats,
+        general: view.general,
+        amount_minor: view.amount_minor,
+        currency: view.currency,
+        held_at_ms,
+        expires_at_ms: view.expires_at_ms,
     }
 }
 
@@ -114,7 +114,7 @@ pub(super) fn seats_held(concert: &str, hash: Hash, reservation: &Reservation) -
 #[must_use]
 pub(super) fn hold_released(concert: &str, hash: Hash, reservation: &Reservation) -> HoldReleased {
     HoldReleased {
-        reservation: Id::reservation(concert, hash).to_string(),
+        reservation: Id::reservation_text(concert, &hash),
         concert: concert.to_owned(),
         user: reservation.user.clone(),
         seats: labels(reservation),
@@ -127,7 +127,7 @@ pub(super) fn hold_released(concert: &str, hash: Hash, reservation: &Reservation
 #[must_use]
 pub(super) fn hold_expired(concert: &str, hash: Hash, reservation: &Reservation) -> HoldExpired {
     HoldExpired {
-        reservation: Id::reservation(concert, hash).to_string(),
+        reservation: Id::reservation_text(concert, &hash),
         concert: concert.to_owned(),
         user: reservation.user.clone(),
         seats: labels(reservation),

@@ -4,6 +4,8 @@
 //! seats; lower row; middle of the group nearest the middle of the row; lower seat number. Seats
 //! of one row are neighbours, unless a request that may be split cannot be served otherwise.
 
+use std::rc::Rc;
+
 use super::free_row::{FreeRow, Group, MAX_WORDS};
 use super::records::{Place, SeatBlock};
 use super::seats::{Layout, taken};
@@ -18,7 +20,7 @@ pub(super) trait Blocks {
     ///
     /// # Errors
     /// Only when the block cannot be read, which is no answer.
-    fn block(&self, block: u16) -> Result<Option<SeatBlock>, Self::Error>;
+    fn block(&self, block: u16) -> Result<Option<Rc<SeatBlock>>, Self::Error>;
 }
 
 /// The best `quantity` seats of a section, lowest row and number first; `None`: it cannot serve.
@@ -64,7 +66,7 @@ fn best_in_one_row<const WORDS: usize, B: Blocks>(
     let mut best: Option<(u16, Group)> = None;
     for block in 0..layout.blocks() {
         let stored = blocks.block(block)?;
-        for (row, free) in free_rows::<WORDS>(layout, block, stored.as_ref(), quantity) {
+        for (row, free) in free_rows::<WORDS>(layout, block, stored.as_deref(), quantity) {
             let Some(group) = free.best_group(quantity) else {
                 continue;
             };

@@ -43,6 +43,16 @@ impl Command {
             Self::ReleaseHold(command) => &command.command_id,
         }
     }
+
+    /// Nothing but its id.
+    #[must_use]
+    pub fn into_command_id(self) -> String {
+        match self {
+            Self::PutConcert(command) => command.command_id,
+            Self::HoldSeats(command) => command.command_id,
+            Self::ReleaseHold(command) => command.command_id,
+        }
+    }
 }
 
 /// A command with its circumstances.

@@ -142,7 +142,7 @@ fn mark<V: View>(
 ) -> Result<(), V::Error> {
     let id = &group.section;
     let found = view.section(id)?;
-    let layout = found.as_ref().and_then(Layout::of);
+    let layout = found.as_deref().and_then(Layout::of);
     assert!(
         layout.is_some(),
         "the section {id} of a reservation has no seats"
@@ -179,9 +179,10 @@ fn touch<V: View>(
     if let Some(at) = known {
         return Ok(at);
     }
-    let mut block = view
-        .block(section, number)?
-        .unwrap_or_else(|| layout.untouched(number));
+    let mut block = match view.block(section, number)? {
+        Some(block) => SeatBlock::clone(&block),
+        None => layout.untouched(number),
+    };
     block.version += 1;
     blocks.push((section.to_owned(), number, block));
     Ok(blocks.len() - 1)

@@ -99,7 +99,7 @@ pub fn sub_topology() -> Result<SubTopology, StateError> {
         name: CONCERT,
         source: COMMANDS,
         processor_name: CONCERT,
-        processor: || Box::new(ConcertProcessor),
+        processor: || Box::new(ConcertProcessor::default()),
         stores: Arc::new(stores::store_set()?),
         timers: Some(stores::DEADLINES.id()),
         sinks: vec![RESULTS, EVENTS, CATALOGUE],

@@ -7,28 +7,37 @@ use stagedoor_topology::{Context, Failure, Message, Processor, Record, Sink, Tas
 use super::answers;
 use super::code::Code;
 use super::command::Request;
-use super::concert_view::ConcertView;
+use super::concert_view::{ConcertView, Memos};
 use super::decide::{Decision, Event, FirstAnswer, View, decide, due};
 use super::evolve::{Change, evolve};
 use super::lifecycle::KEEP_ENDED_MS;
-use super::records::Receipt;
+use super::records::{CommandResult, Receipt, ReservationView};
 use super::stores::{RECEIPTS, apply};
 use super::{CATALOGUE, EVENTS, RESULTS};
 use crate::id::Hash;
 
-/// Decides the commands of every concert of one partition. It has no state of its own.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ConcertProcessor;
+/// Decides the commands of every concert of one partition. It has no state of its own; what it
+/// remembers, it could decode again.
+#[derive(Default)]
+pub struct ConcertProcessor {
+    memos: Memos,
+}
 
 impl Processor for ConcertProcessor {
     fn process(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), TaskError> {
         let request = Request::read(record, context.time_ms())?;
-        let view = ConcertView::new(&*context.state, &request.concert, request.now_ms);
+        let view = ConcertView::new(
+            &*context.state,
+            &self.memos,
+            &request.concert,
+            request.now_ms,
+        );
         let answer = match decide(&request, &view)? {
             Decision::Happens(event) => {
-                let answer = first_answer(&request, &event)?;
+                let result = first_answer(&request, &event);
+                let answer = framed(&result)?;
                 let receipt = makes_no_row(&event).then(|| receipt(&request, &answer));
-                let effect = Effect::of(&request.concert, event, &view)?;
+                let effect = Effect::of(&request.concert, event, result.reservation, &view)?;
                 effect.make_true(&request.concert, context)?;
                 if let Some(receipt) = receipt {
                     let key = (request.concert.clone(), request.scope);
@@ -40,21 +49,21 @@ impl Processor for ConcertProcessor {
             Decision::ConcertStands => framed(&answers::concert_put(&request, false))?,
             Decision::Refused(rejection) => framed(&answers::refused(&request, rejection))?,
         };
-        forward_answer(record, &request, answer, context);
+        forward_answer(record, request, answer, context);
         Ok(())
     }
 
     fn fire(&mut self, timer: &[u8], context: &mut Context<'_>) -> Result<(), TaskError> {
         let (_, concert, hash) = <(i64, String, Hash)>::read(&mut KeyReader::new(timer))?;
         let now_ms = context.time_ms();
-        let view = ConcertView::new(&*context.state, &concert, now_ms);
+        let view = ConcertView::new(&*context.state, &self.memos, &concert, now_ms);
         let event = view
             .reservation(&hash)?
             .and_then(|found| due(hash, found, now_ms));
         let event = event.ok_or_else(|| TaskError::Fatal {
             reason: format!("a timer of concert {concert} has nothing due; rebuild the indexes"),
         })?;
-        Effect::of(&concert, event, &view)?.make_true(&concert, context)
+        Effect::of(&concert, event, None, &view)?.make_true(&concert, context)
     }
 
     fn answer_failure(
@@ -69,7 +78,7 @@ impl Processor for ConcertProcessor {
         };
         let detail = format!("nothing happened ({}); the operators know", failure.code);
         let answer = answers::refused(&request, Code::Internal.rejection(detail));
-        forward_answer(record, &request, framed(&answer)?, context);
+        forward_answer(record, request, framed(&answer)?, context);
         Ok(())
     }
 }
@@ -81,11 +90,17 @@ struct Effect {
 }
 
 impl Effect {
-    fn of<V>(concert: &str, event: Event, view: &V) -> Result<Self, TaskError>
+    /// `answered` is the reservation as the answer shows it: a hold's fact says the same.
+    fn of<V>(
+        concert: &str,
+        event: Event,
+        answered: Option<ReservationView>,
+        view: &V,
+    ) -> Result<Self, TaskError>
     where
         V: View<Error = StateError>,
     {
-        let published = published(concert, &event)?;
+        let published = published(concert, &event, answered)?;
         Ok(Self {
             published,
             changes: evolve(event, view)?,
@@ -101,8 +116,8 @@ impl Effect {
     }
 }
 
-fn first_answer(request: &Request, event: &Event) -> Result<Vec<u8>, TaskError> {
-    framed(&match event {
+fn first_answer(request: &Request, event: &Event) -> CommandResult {
+    match event {
         Event::ConcertPut { .. } => answers::concert_put(request, true),
         Event::SeatsHeld { hash, reservation } => {
             answers::held(&request.concert, *hash, reservation)
@@ -111,7 +126,7 @@ fn first_answer(request: &Request, event: &Event) -> Result<Vec<u8>, TaskError> 
             answers::released(request, *hash, reservation)
         }
         Event::ReservationForgotten { .. } => answers::concert_put(request, false),
-    })
+    }
 }
 
 /// Whether the command needs a receipt, because no row of its own remembers it.
@@ -146,30 +161,38 @@ fn answer_again(request: &Request, first: FirstAnswer) -> Result<Vec<u8>, TaskEr
 }
 
 /// What other systems are told, in the order of each user's reservations.
-fn published(concert: &str, event: &Event) -> Result<Option<(Sink, Message)>, TaskError> {
+fn published(
+    concert: &str,
+    event: &Event,
+    answered: Option<ReservationView>,
+) -> Result<Option<(Sink, Message)>, TaskError> {
     let (sink, key, value) = match event {
         Event::ConcertPut { plan, concert: row } => {
-            (CATALOGUE, concert, framed(&answers::listing(plan, row))?)
+            let listing = framed(&answers::listing(plan, row))?;
+            (CATALOGUE, concert.to_owned(), listing)
         }
         Event::SeatsHeld { hash, reservation } => {
-            let fact = answers::seats_held(concert, *hash, reservation);
-            (EVENTS, reservation.user.as_str(), framed(&fact)?)
+            let view = answered.unwrap_or_else(|| answers::view(concert, *hash, reservation));
+            let fact = answers::seats_held(view, reservation.held_at_ms);
+            let value = framed(&fact)?;
+            (EVENTS, fact.user, value)
         }
         Event::HoldReleased { hash, reservation } => {
             let fact = answers::hold_released(concert, *hash, reservation);
-            (EVENTS, reservation.user.as_str(), framed(&fact)?)
+            let value = framed(&fact)?;
+            (EVENTS, fact.user, value)
         }
         Event::HoldExpired { hash, reservation } => {
             let fact = answers::hold_expired(concert, *hash, reservation);
-            (EVENTS, reservation.user.as_str(), framed(&fact)?)
+            let value = framed(&fact)?;
+            (EVENTS, fact.user, value)
         }
         Event::ReservationForgotten { .. } => return Ok(None),
     };
-    let key = key.as_bytes().to_vec();
     Ok(Some((
         sink,
         Message {
-            key,
+            key: key.into_bytes(),
             value: Some(value),
             ..Message::default()
         },
@@ -179,7 +202,7 @@ fn published(concert: &str, event: &Event) -> Result<Option<(Sink, Message)>, Ta
 /// Answers go where their sender listens: to the partition it named, or by the command's id.
 fn forward_answer(
     record: &Record<'_>,
-    request: &Request,
+    request: Request,
     answer: Vec<u8>,
     context: &mut Context<'_>,
 ) {
@@ -190,7 +213,7 @@ fn forward_answer(
         .header("traceparent")
         .map(|value| ("traceparent", value.to_vec()));
     let message = Message {
-        key: request.command.command_id().as_bytes().to_vec(),
+        key: request.command.into_command_id().into_bytes(),
         value: Some(answer),
         partition: reply_to.filter(|partition: &i32| *partition >= 0),
         headers: traceparent.into_iter().collect(),

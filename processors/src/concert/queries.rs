@@ -4,7 +4,7 @@ use stagedoor_state::{KeyRange, ReadState, StateError, TypedRead as _};
 use std::ops::ControlFlow;
 
 use super::answers;
-use super::concert_view::ConcertView;
+use super::concert_view::{ConcertView, Memos};
 use super::decide::View as _;
 use super::records::{CommandResult, ConcertDetails, ReservationView, Section};
 use super::seats::{FREE, HELD, Layout, seat};
@@ -67,7 +67,8 @@ pub fn seat_map<S: ReadState + ?Sized>(
     let Some(details) = details(state, concert)? else {
         return Ok(None);
     };
-    let view = ConcertView::new(state, concert, 0);
+    let memos = Memos::default();
+    let view = ConcertView::new(state, &memos, concert, 0);
     let mut map = SeatMap::default();
     for id in details.sections {
         let Some(section) = view.section(&id)? else {
@@ -167,7 +168,8 @@ pub fn reservation<S: ReadState + ?Sized>(
     concert: &str,
     hash: &Hash,
 ) -> Result<Option<ReservationView>, StateError> {
-    let row = ConcertView::new(state, concert, 0).reservation(hash)?;
+    let memos = Memos::default();
+    let row = ConcertView::new(state, &memos, concert, 0).reservation(hash)?;
     Ok(row.map(|row| answers::view(concert, *hash, &row)))
 }
 
@@ -182,7 +184,8 @@ pub fn answer<S: ReadState + ?Sized>(
     hash: &Hash,
     now_ms: i64,
 ) -> Result<Option<CommandResult>, StateError> {
-    let view = ConcertView::new(state, concert, now_ms);
+    let memos = Memos::default();
+    let view = ConcertView::new(state, &memos, concert, now_ms);
     if let Some(reservation) = view.reservation(hash)? {
         return Ok(Some(answers::held(concert, *hash, &reservation)));
     }

@@ -72,7 +72,7 @@ pub(super) fn best_over_rows<const WORDS: usize, B: Blocks>(
     let mut rows = Vec::new();
     for block in 0..layout.blocks() {
         let stored = blocks.block(block)?;
-        for (row, free) in free_rows::<WORDS>(layout, block, stored.as_ref(), 1) {
+        for (row, free) in free_rows::<WORDS>(layout, block, stored.as_deref(), 1) {
             if free.count() > 0 {
                 rows.push(Row::new(row, free, quantity));
             }

@@ -117,9 +117,17 @@ impl Keyspace {
     /// # Errors
     /// [`StateError::Unavailable`] where the keyspace is gone.
     pub fn batch(&self) -> Result<KeyspaceBatch<'_>, StateError> {
+        self.batch_of(0)
+    }
+
+    /// An empty batch with room for so many bytes of keys and values.
+    ///
+    /// # Errors
+    /// As for [`Keyspace::batch`].
+    pub fn batch_of(&self, bytes: usize) -> Result<KeyspaceBatch<'_>, StateError> {
         Ok(KeyspaceBatch {
             family: self.shared.family(&self.family)?,
-            rows: WriteBatch::default(),
+            rows: WriteBatch::with_capacity_bytes(bytes),
         })
     }
 

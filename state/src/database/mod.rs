@@ -123,6 +123,7 @@ impl Shared {
         options: &DatabaseOptions,
     ) -> Result<Self, StateError> {
         let built = options.build();
+        let built = built.map_err(|error| engine("setting the options", "all", &error))?;
         let names = families(&built.database, path)
             .map_err(|error| options.opening("listing the stores", path, &error))?;
         let families = names.iter().map(|name| {

@@ -6,6 +6,10 @@ use rocksdb::{
 
 const MIB: usize = 1 << 20;
 
+/// A batch comes in key order. The write buffer remembers for each store, which is the first byte
+/// of a key, where the last row went in, and looks for the place of the next one from there.
+const INSERT_HINTS: &str = "memtable_insert_with_hint_prefix_extractor=fixed:1";
+
 /// Bounds of the database. The defaults fit one instance with a few dozen tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseOptions {
@@ -60,7 +64,10 @@ impl Default for DatabaseOptions {
 
 impl DatabaseOptions {
     /// The options of the database, and those of its column families.
-    pub(super) fn build(&self) -> Built {
+    ///
+    /// # Errors
+    /// Where the engine does not know an option.
+    pub(super) fn build(&self) -> Result<Built, rocksdb::Error> {
         // Write buffers are charged to the cache, so its capacity is the sum of both budgets.
         let cache = Cache::new_lru_cache(self.block_cache_bytes + self.write_buffer_bytes);
         let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
@@ -69,7 +76,7 @@ impl DatabaseOptions {
             false,
             cache.clone(),
         );
-        let mut options = self.family_options(&cache);
+        let mut options = self.family_options(&cache)?;
         options.create_if_missing(true);
         options.set_write_buffer_manager(&buffers);
         options.set_max_total_wal_size(self.write_ahead_log_bytes);
@@ -79,11 +86,11 @@ impl DatabaseOptions {
         options.set_wal_bytes_per_sync(1 << 20);
         options.set_keep_log_file_num(4);
         options.set_max_log_file_size(4 * MIB);
-        Built {
+        Ok(Built {
             database: options,
-            family: self.family_options(&cache),
+            family: self.family_options(&cache)?,
             keyspace: self.keyspace_options(&cache),
-        }
+        })
     }
 
     /// Large values are written once, to files of their own: compaction moves keys only. No
@@ -106,19 +113,16 @@ impl DatabaseOptions {
         options
     }
 
-    fn family_options(&self, cache: &Cache) -> Options {
-        let mut options = Options::default();
+    fn family_options(&self, cache: &Cache) -> Result<Options, rocksdb::Error> {
+        let mut options = Options::default().get_options_from_string(INSERT_HINTS)?;
         options.set_block_based_table_factory(&table_options(cache));
         // A buffer may take a quarter of the budget, so that busy tasks do not starve the others.
         options.set_write_buffer_size(self.write_buffer_bytes / 4);
         options.set_max_write_buffer_number(4);
-        // Most new rows are looked for before they are written: a filter answers for the buffer.
-        options.set_memtable_prefix_bloom_ratio(0.1);
-        options.set_memtable_whole_key_filtering(true);
         options.set_level_compaction_dynamic_level_bytes(true);
         options.set_compression_type(DBCompressionType::Lz4);
         options.set_bottommost_compression_type(DBCompressionType::Zstd);
-        options
+        Ok(options)
     }
 }
 

@@ -9,6 +9,9 @@ thread_local! {
     static LOOKED_UP: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// The end of a string.
+const CLOSED: [u8; 2] = [0x00, 0x00];
+
 /// Collects the bytes of one key.
 #[derive(Debug, Default)]
 pub struct KeyWriter {
@@ -70,6 +73,7 @@ impl KeyWriter {
 
     /// Appends bytes as they are. They must be of a fixed length, or the last part of the key:
     /// otherwise the order of what follows is lost.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -102,13 +106,25 @@ impl KeyWriter {
 
     /// Appends a string of any length, closed so that something may follow.
     pub fn str(&mut self, value: &str) {
-        let mut rest = value.as_bytes();
+        let bytes = value.as_bytes();
+        self.bytes.reserve(bytes.len() + CLOSED.len());
+        // Without a way out of the loop it looks at many bytes at once.
+        let has_zero = bytes.iter().fold(false, |found, byte| found | (*byte == 0));
+        if has_zero {
+            self.escaped(bytes);
+        } else {
+            self.raw(bytes);
+        }
+        self.raw(&CLOSED);
+    }
+
+    #[cold]
+    fn escaped(&mut self, mut rest: &[u8]) {
         while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
             self.raw(&rest[..=zero]);
             self.raw(&[0xFF]);
             rest = &rest[zero + 1..];
         }
         self.raw(rest);
-        self.raw(&[0x00, 0x00]);
     }
 }

@@ -4,6 +4,9 @@ mod best;
 mod chosen;
 mod general;
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::{Event, Stop, View, existing};
 use crate::concert::best_available::Blocks;
 use crate::concert::code::{Code, error, invalid};
@@ -166,7 +169,7 @@ struct SectionBlocks<'a, V> {
 impl<V: View> Blocks for SectionBlocks<'_, V> {
     type Error = V::Error;
 
-    fn block(&self, block: u16) -> Result<Option<SeatBlock>, V::Error> {
+    fn block(&self, block: u16) -> Result<Option<Rc<SeatBlock>>, V::Error> {
         self.view.block(self.section, block)
     }
 }
@@ -174,7 +177,7 @@ impl<V: View> Blocks for SectionBlocks<'_, V> {
 /// A reserved-seating section with its layout.
 struct Hall {
     id: String,
-    section: Section,
+    section: Arc<Section>,
     layout: Layout,
 }
 

@@ -86,7 +86,7 @@ pub enum FirstAnswer {
 /// Only those of the view.
 pub fn decide<V: View>(request: &Request, view: &V) -> Result<Decision, V::Error> {
     let concert = view.concert()?;
-    match try_decide(request, concert.as_ref(), view) {
+    match try_decide(request, concert.as_deref(), view) {
         Ok(decision) => Ok(decision),
         Err(Stop::Refused(rejection)) => Ok(Decision::Refused(rejection)),
         Err(Stop::Failed(error)) => Err(error),

@@ -1,6 +1,11 @@
 //! What the rules may look at.
 
-use crate::concert::records::{Concert, GeneralStock, Receipt, Reservation, SeatBlock, Section};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::concert::records::{
+    Concert, ConcertDetails, GeneralStock, Receipt, Reservation, SeatBlock, Section,
+};
 use crate::id::Hash;
 
 /// The state of one concert at one moment. Rows are looked up as they are needed, because a hold
@@ -13,25 +18,25 @@ pub trait View {
     ///
     /// # Errors
     /// As all methods here: only where the state cannot be read.
-    fn concert(&self) -> Result<Option<Concert>, Self::Error>;
+    fn concert(&self) -> Result<Option<Arc<Concert>>, Self::Error>;
 
-    /// Ids of its sections in the concert's own order.
+    /// What else there is to know of it, the order of its sections among it.
     ///
     /// # Errors
     /// See [`View::concert`].
-    fn section_ids(&self) -> Result<Vec<String>, Self::Error>;
+    fn details(&self) -> Result<Option<Arc<ConcertDetails>>, Self::Error>;
 
     /// A section.
     ///
     /// # Errors
     /// See [`View::concert`].
-    fn section(&self, id: &str) -> Result<Option<Section>, Self::Error>;
+    fn section(&self, id: &str) -> Result<Option<Arc<Section>>, Self::Error>;
 
     /// A block of a reserved-seating section; `None`: all free.
     ///
     /// # Errors
     /// See [`View::concert`].
-    fn block(&self, section: &str, block: u16) -> Result<Option<SeatBlock>, Self::Error>;
+    fn block(&self, section: &str, block: u16) -> Result<Option<Rc<SeatBlock>>, Self::Error>;
 
     /// Taken places of a general-admission section.
     ///

@@ -1,6 +1,7 @@
 //! Best available against a search of all choices, and each judgement shown by an example.
 
 use std::convert::Infallible;
+use std::rc::Rc;
 
 use proptest::prelude::*;
 
@@ -17,8 +18,8 @@ struct Map {
 impl Blocks for Map {
     type Error = Infallible;
 
-    fn block(&self, block: u16) -> Result<Option<SeatBlock>, Infallible> {
-        Ok(self.blocks[usize::from(block)].clone())
+    fn block(&self, block: u16) -> Result<Option<Rc<SeatBlock>>, Infallible> {
+        Ok(self.blocks[usize::from(block)].clone().map(Rc::new))
     }
 }
 

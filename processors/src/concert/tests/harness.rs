@@ -33,6 +33,7 @@ pub(super) struct Task {
     now_ms: i64,
     /// All forwarded messages in order.
     pub(super) forwarded: Vec<Forwarded>,
+    processor: ConcertProcessor,
     /// All changelog records in order.
     pub(super) changelog: Vec<Row>,
 }
@@ -47,6 +48,7 @@ impl Task {
             offset: 0,
             now_ms: 0,
             forwarded,
+            processor: ConcertProcessor::default(),
             changelog,
         };
         task.open();
@@ -139,14 +141,14 @@ impl Task {
         let savepoint = state.savepoint();
         let sent = self.forwarded.len();
         let mut context = Context::new(state, self.now_ms, &mut self.forwarded);
-        let outcome = ConcertProcessor.process(&record, &mut context);
+        let outcome = self.processor.process(&record, &mut context);
         if let Err(error) = &outcome {
             let failure = Failure::new("undecodable", error.to_string());
             self.state.as_mut().unwrap().rollback(savepoint);
             self.forwarded.truncate(sent);
             let state = self.state.as_mut().unwrap();
             let mut context = Context::new(state, self.now_ms, &mut self.forwarded);
-            ConcertProcessor
+            self.processor
                 .answer_failure(&record, &failure, &mut context)
                 .unwrap();
         }
@@ -167,7 +169,7 @@ impl Task {
             }
             let state = self.state.as_mut().unwrap();
             let mut context = Context::new(state, self.now_ms, &mut self.forwarded);
-            ConcertProcessor.fire(&timer, &mut context).unwrap();
+            self.processor.fire(&timer, &mut context).unwrap();
         }
     }
 

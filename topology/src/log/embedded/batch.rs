@@ -274,6 +274,7 @@ impl Headers for StoredHeaders<'_> {
     }
 }
 
+#[inline]
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push((value & 0x7f) as u8 | 0x80);

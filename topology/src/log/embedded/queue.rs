@@ -1,9 +1,9 @@
 //! What waits to be written: commits with somebody who waits for each, and appended records.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::batch::{BatchWriter, FULL};
@@ -111,6 +111,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// Bytes of all records.
+    pub(super) fn bytes(&self) -> usize {
+        let commits = self.commits.iter().flat_map(|(commit, _)| &commit.parts);
+        let parts = commits.chain(&self.appends.parts.list);
+        parts.map(|part| part.records.len()).sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.commits.is_empty() && self.appends.done.is_empty()
     }

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use super::Shared;
 use super::group::Seen;
 use super::keys;
+use super::partition::Partition;
 use super::queue::{Commit, Parts};
 use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPartition};
+
+/// Partitions that a session finds without asking the log: what a batch of one task writes to.
+const REMEMBERED: usize = 8;
 
 /// A producer with a transactional id.
 pub(super) struct EmbeddedSession {
@@ -14,6 +18,8 @@ pub(super) struct EmbeddedSession {
     transactional_id: String,
     epoch: u64,
     parts: Parts,
+    /// Partitions that were written to last.
+    known: Vec<Arc<Partition>>,
     /// Part and place of the records whose offsets the commit returns.
     tracked: Vec<(usize, u32)>,
     offsets: Vec<(keys::PartitionId, InputPosition)>,
@@ -37,6 +43,7 @@ impl EmbeddedSession {
             transactional_id: transactional_id.to_owned(),
             epoch,
             parts: Parts::default(),
+            known: Vec::with_capacity(REMEMBERED),
             tracked: Vec::new(),
             offsets: Vec::new(),
             reusable: true,
@@ -45,11 +52,18 @@ impl EmbeddedSession {
 
     fn push(&mut self, record: &Outgoing<'_>) -> Result<(usize, u32), LogError> {
         self.shared.check_size(record)?;
-        let partition = self
-            .shared
-            .topics
-            .partition(record.topic, record.partition)?;
-        Ok(self.parts.push(&partition, record))
+        let is_it = |known: &&Arc<Partition>| {
+            known.name.partition == record.partition && *known.name.topic == *record.topic
+        };
+        if let Some(partition) = self.known.iter().find(is_it) {
+            return Ok(self.parts.push(partition, record));
+        }
+        let topics = &self.shared.topics;
+        let partition = topics.partition(record.topic, record.partition)?;
+        let place = self.parts.push(&partition, record);
+        self.known.truncate(REMEMBERED - 1);
+        self.known.insert(0, partition);
+        Ok(place)
     }
 }
 

@@ -32,6 +32,9 @@ use super::queue::{Appends, Bases, Commit, Part, Slot, Waiting};
 use super::{Shared, encode_position};
 use crate::log::{AppendDone, Appended, InputPosition, LogError};
 
+/// Bytes of a batch of the database besides records: more is no harm, less is a copy.
+const ROOM_FOR_KEYS: usize = 4 << 10;
+
 /// The thread's own state.
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -134,7 +137,7 @@ impl Writer {
     ) -> Result<KeyspaceBatch<'a>, StateError> {
         self.sequence += 1;
         let now_ms = shared.config.clock.wall_ms();
-        let mut batch = shared.rows.batch()?;
+        let mut batch = shared.rows.batch_of(waiting.bytes() + ROOM_FOR_KEYS)?;
         for (commit, slot) in waiting.commits {
             let result = match shared.check_epoch(commit.producer.as_ref()) {
                 Ok(()) => Ok(self.put_commit(&mut batch, commit, now_ms, outcome)),

@@ -29,18 +29,19 @@ fn in_any_section<V: View>(
     quantity: usize,
     view: &V,
 ) -> Result<Option<Selection>, Stop<V::Error>> {
-    for id in view.section_ids().map_err(Stop::Failed)? {
-        if !enough_free(&id, quantity, view)? {
+    let details = view.details().map_err(Stop::Failed)?;
+    for id in details.iter().flat_map(|details| &details.sections) {
+        if !enough_free(id, quantity, view)? {
             continue;
         }
-        let section = view.section(&id).map_err(Stop::Failed)?;
-        let layout = section.as_ref().and_then(Layout::of);
+        let section = view.section(id).map_err(Stop::Failed)?;
+        let layout = section.as_deref().and_then(Layout::of);
         let (Some(section), Some(layout)) = (section, layout) else {
             continue;
         };
         let found = in_section(
             &Hall {
-                id,
+                id: id.clone(),
                 section,
                 layout,
             },

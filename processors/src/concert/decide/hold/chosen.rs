@@ -1,5 +1,7 @@
 //! Chosen seats, over any number of sections.
 
+use std::rc::Rc;
+
 use super::{Hall, SectionBlocks, Selection, price};
 use crate::concert::alternatives::alternatives;
 use crate::concert::code::{Code, error, invalid, quoted};
@@ -58,7 +60,7 @@ fn unknown_seat(text: &str) -> Rejection {
 }
 
 fn all_free<V: View>(halls: &[Hall], wanted: &[Wanted], view: &V) -> Result<(), Stop<V::Error>> {
-    let mut loaded: Vec<(usize, u16, Option<SeatBlock>)> = Vec::with_capacity(1);
+    let mut loaded: Vec<(usize, u16, Option<Rc<SeatBlock>>)> = Vec::with_capacity(1);
     let mut taken = Vec::new();
     for (hall, place) in wanted {
         let Hall { id, layout, .. } = &halls[*hall];
