@@ -19,7 +19,7 @@ use crate::http::position::Position;
 use crate::http::trace;
 use crate::overload;
 use crate::problem::{Code, Problem};
-use crate::results::{Answer, CommandKey, Hub, ParkError, Ticket};
+use crate::results::{Answer, CommandKey, Heard, Hub, ParkError, Ticket, Until};
 
 /// Who sends which command to which concert.
 #[derive(Debug, Clone, Copy)]
@@ -78,15 +78,12 @@ pub(crate) async fn submit<R: AvroRecord>(
     let timeout_ms = i64::try_from(app.settings().command_timeout_ms).unwrap_or(i64::MAX / 2);
     let valid_until_ms = now_ms().saturating_add(timeout_ms);
     let mut ticket = send(app, envelope, record, valid_until_ms)?;
-    match timeout_at(deadline, &mut ticket.appended).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => return Err(not_appended(&error)),
+    match timeout_at(deadline, &mut ticket.heard).await {
+        Ok(Ok(Heard::Answered(answer))) => return Ok(decided(app, answer)),
+        Ok(Ok(Heard::Failed(error))) => return Err(not_appended(&error)),
+        Ok(Ok(Heard::Appended)) => {}
+        Ok(Err(_)) | Err(_) if ticket.is_appended() => {}
         Ok(Err(_)) | Err(_) => return Err(unacknowledged("no acknowledgement in time")),
-    }
-    if !envelope.respond_async
-        && let Ok(Ok(answer)) = timeout_at(deadline, &mut ticket.answered).await
-    {
-        return Ok(decided(app, answer));
     }
     let hash = scoped_hash(envelope.user, envelope.command_id);
     let id = Id::command(envelope.concert, hash);
@@ -118,7 +115,12 @@ fn send<R: AvroRecord>(
         concert: envelope.concert.to_owned(),
         hash,
     };
-    let ticket = app.hub().park(key.clone(), partition).map_err(not_parked)?;
+    let until = match envelope.respond_async {
+        true => Until::Appended,
+        false => Until::Answered,
+    };
+    let parked = app.hub().park(key.clone(), partition, until);
+    let ticket = parked.map_err(not_parked)?;
     let headers = Headers::new(R::NAME, reply_to, valid_until_ms);
     let done = acknowledge(Arc::clone(app.hub()), key);
     runtime.append(envelope.concert, partition, &value, &headers.list(), done);

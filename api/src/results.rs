@@ -54,15 +54,43 @@ pub(crate) enum ParkError {
     Full,
 }
 
-/// What has happened to a parked command's record.
+/// What a request waits for. It is woken once: a second switch of tasks for every request costs
+/// more than the rest of the waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The record is in the log.
+    Appended,
+    /// The command is decided.
+    Answered,
+}
+
+/// What ends the waiting.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// The record is in the log.
+    Appended,
+    /// The command is decided.
+    Answered(Answer),
+    /// The log did not take the record, as far as it knows.
+    Failed(LogError),
+}
+
+/// A request that waits.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     hub: Arc<Hub>,
     key: CommandKey,
-    /// Whether the record is in the log.
-    pub(crate) appended: oneshot::Receiver<Result<(), LogError>>,
-    /// Its answer.
-    pub(crate) answered: oneshot::Receiver<Answer>,
+    /// What ends the waiting.
+    pub(crate) heard: oneshot::Receiver<Heard>,
+}
+
+impl Ticket {
+    /// Whether the record is in the log by now.
+    pub(crate) fn is_appended(&self) -> bool {
+        let shard = self.hub.shard(&self.key);
+        let parked = shard.get(&self.key);
+        parked.is_some_and(|parked| parked.offset.is_some())
+    }
 }
 
 impl Drop for Ticket {
@@ -74,8 +102,8 @@ impl Drop for Ticket {
 struct Parked {
     partition: i32,
     since: Instant,
-    appended: Option<oneshot::Sender<Result<(), LogError>>>,
-    answered: Option<oneshot::Sender<Answer>>,
+    until: Until,
+    waiter: Option<oneshot::Sender<Heard>>,
     /// Offset of the record, once the log has acknowledged it.
     offset: Option<i64>,
     /// Answers that came before the acknowledgement did.
@@ -121,9 +149,9 @@ impl Hub {
         self: &Arc<Self>,
         key: CommandKey,
         partition: i32,
+        until: Until,
     ) -> Result<Ticket, ParkError> {
-        let (append, appended) = oneshot::channel();
-        let (answer, answered) = oneshot::channel();
+        let (waiter, heard) = oneshot::channel();
         let mut shard = self.shard(&key);
         let Slot::Vacant(slot) = shard.entry(key.clone()) else {
             return Err(ParkError::InFlight);
@@ -135,8 +163,8 @@ impl Hub {
         slot.insert(Parked {
             partition,
             since: Instant::now(),
-            appended: Some(append),
-            answered: Some(answer),
+            until,
+            waiter: Some(waiter),
             offset: None,
             early: Vec::new(),
         });
@@ -144,8 +172,7 @@ impl Hub {
         Ok(Ticket {
             hub: Arc::clone(self),
             key,
-            appended,
-            answered,
+            heard,
         })
     }
 
@@ -155,15 +182,16 @@ impl Hub {
         let Some(parked) = shard.get_mut(key) else {
             return;
         };
-        let offset = outcome.as_ref().ok().copied();
-        parked.offset = offset;
-        if let Some(sender) = parked.appended.take() {
-            // Nobody listens any more where the caller has gone away.
-            let _ = sender.send(outcome.map(|_| ()));
+        match outcome {
+            Ok(offset) => parked.offset = Some(offset),
+            Err(error) => return parked.wake(Heard::Failed(error)),
         }
-        let early = std::mem::take(&mut parked.early);
+        if parked.until == Until::Appended {
+            return parked.wake(Heard::Appended);
+        }
+        let (offset, early) = (parked.offset, std::mem::take(&mut parked.early));
         if let Some(answer) = early.into_iter().find(|answer| answer.offset == offset) {
-            parked.wake(answer);
+            parked.wake(Heard::Answered(answer));
         }
     }
 
@@ -180,7 +208,7 @@ impl Hub {
         match (answer.offset, parked.offset) {
             (Some(of), Some(own)) if of != own => {}
             (Some(_), None) => parked.early.push(answer),
-            _ => parked.wake(answer),
+            _ => parked.wake(Heard::Answered(answer)),
         }
     }
 
@@ -223,9 +251,10 @@ impl Hub {
 }
 
 impl Parked {
-    fn wake(&mut self, answer: Answer) {
-        if let Some(sender) = self.answered.take() {
-            let _ = sender.send(answer);
+    fn wake(&mut self, heard: Heard) {
+        if let Some(waiter) = self.waiter.take() {
+            // Nobody listens any more where the caller has gone away.
+            let _ = waiter.send(heard);
         }
     }
 }
@@ -256,19 +285,18 @@ mod tests {
     }
 
     fn given(ticket: &mut Ticket) -> Option<String> {
-        ticket
-            .answered
-            .try_recv()
-            .ok()
-            .map(|answer| answer.result.command_id)
+        match ticket.heard.try_recv() {
+            Ok(Heard::Answered(answer)) => Some(answer.result.command_id),
+            Ok(Heard::Appended | Heard::Failed(_)) | Err(_) => None,
+        }
     }
 
     #[test]
     fn an_answer_wakes_whoever_waits_for_that_record() {
         let hub = Arc::new(Hub::new(10));
-        let mut ticket = hub.park(key(), 3).unwrap();
+        let mut ticket = hub.park(key(), 3, Until::Answered).unwrap();
         hub.appended(&key(), Ok(5));
-        assert!(matches!(ticket.appended.try_recv(), Ok(Ok(()))));
+        assert!(ticket.is_appended());
         hub.answered(answer(Some(4), "of an earlier record"));
         assert_eq!(given(&mut ticket), None);
         hub.answered(answer(Some(5), "own"));
@@ -278,7 +306,7 @@ mod tests {
     #[test]
     fn an_answer_may_come_before_the_acknowledgement() {
         let hub = Arc::new(Hub::new(10));
-        let mut ticket = hub.park(key(), 3).unwrap();
+        let mut ticket = hub.park(key(), 3, Until::Answered).unwrap();
         hub.answered(answer(Some(4), "of an earlier record"));
         hub.answered(answer(Some(5), "own"));
         assert_eq!(given(&mut ticket), None);
@@ -289,7 +317,7 @@ mod tests {
     #[test]
     fn an_answer_that_does_not_tell_its_record_is_taken() {
         let hub = Arc::new(Hub::new(10));
-        let mut ticket = hub.park(key(), 3).unwrap();
+        let mut ticket = hub.park(key(), 3, Until::Answered).unwrap();
         hub.answered(answer(None, "own"));
         assert_eq!(given(&mut ticket).as_deref(), Some("own"));
     }
@@ -297,34 +325,49 @@ mod tests {
     #[test]
     fn one_command_waits_once_and_its_place_is_free_again_afterwards() {
         let hub = Arc::new(Hub::new(10));
-        let ticket = hub.park(key(), 3).unwrap();
-        assert_eq!(hub.park(key(), 3).unwrap_err(), ParkError::InFlight);
+        let ticket = hub.park(key(), 3, Until::Answered).unwrap();
+        assert_eq!(
+            hub.park(key(), 3, Until::Answered).unwrap_err(),
+            ParkError::InFlight
+        );
         assert_eq!(hub.waiting()[&3].0, 1);
         drop(ticket);
         assert_eq!((hub.parked(), hub.holds(&key())), (0, false));
-        hub.park(key(), 3).unwrap();
+        hub.park(key(), 3, Until::Answered).unwrap();
     }
 
     #[test]
     fn no_more_wait_than_may() {
         let hub = Arc::new(Hub::new(1));
-        let _first = hub.park(key(), 3).unwrap();
+        let _first = hub.park(key(), 3, Until::Answered).unwrap();
         let other = CommandKey {
             concert: "c2".into(),
             ..key()
         };
-        assert_eq!(hub.park(other.clone(), 3).unwrap_err(), ParkError::Full);
+        assert_eq!(
+            hub.park(other.clone(), 3, Until::Answered).unwrap_err(),
+            ParkError::Full
+        );
         assert_eq!((hub.parked(), hub.holds(&other)), (1, false));
     }
 
     #[test]
     fn a_failed_append_is_told() {
         let hub = Arc::new(Hub::new(1));
-        let mut ticket = hub.park(key(), 3).unwrap();
+        let mut ticket = hub.park(key(), 3, Until::Answered).unwrap();
         hub.appended(&key(), Err(LogError::Full));
-        assert!(matches!(
-            ticket.appended.try_recv(),
-            Ok(Err(LogError::Full))
-        ));
+        let heard = ticket.heard.try_recv();
+        assert!(matches!(heard, Ok(Heard::Failed(LogError::Full))));
+        assert!(!ticket.is_appended());
+    }
+
+    #[test]
+    fn whoever_waits_for_the_log_only_is_told_as_soon_as_the_record_is_in_it() {
+        let hub = Arc::new(Hub::new(1));
+        let mut ticket = hub.park(key(), 3, Until::Appended).unwrap();
+        hub.answered(answer(Some(5), "early"));
+        assert!(ticket.heard.try_recv().is_err(), "it is not acknowledged");
+        hub.appended(&key(), Ok(5));
+        assert!(matches!(ticket.heard.try_recv(), Ok(Heard::Appended)));
     }
 }
