@@ -15,8 +15,7 @@ const GIB: u64 = 1 << 30;
 pub(super) struct Work {
     /// The directory.
     pub(super) directory: PathBuf,
-    // Locked as long as it is open.
-    _lock: File,
+    lock: File,
 }
 
 /// Everything that can be checked first.
@@ -123,10 +122,7 @@ impl Work {
         }
         let directory = shared.join(std::process::id().to_string());
         fs::create_dir(&directory)?;
-        Ok(Self {
-            directory,
-            _lock: lock,
-        })
+        Ok(Self { directory, lock })
     }
 }
 
@@ -134,6 +130,10 @@ impl Drop for Work {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.directory) {
             tracing::warn!(%error, directory = %self.directory.display(), "cannot be removed");
+        }
+        // Closing is not enough while a process that is being started still has a copy.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock goes with this process");
         }
     }
 }

@@ -117,10 +117,15 @@ impl ServiceOptions {
             .env("STAGEDOOR_AUTH_SECRET", AUTH_SECRET);
         let name = format!("{}-audit", self.application);
         let audited = script(&name, &self.directory, &command, AUDITED, stop);
-        audited.map(drop).with_context(|| {
-            let report = fs::read_to_string(self.directory.join(format!("{name}.out")));
-            first_violation(&report.unwrap_or_default())
-        })
+        let report = fs::read_to_string(self.directory.join(format!("{name}.out")));
+        let report = report.unwrap_or_default();
+        audited.with_context(|| first_violation(&report))?;
+        let report: serde_json::Value = serde_json::from_str(&report)?;
+        anyhow::ensure!(
+            report["records"].as_u64() > Some(0),
+            "the audit saw no records, and proves nothing"
+        );
+        Ok(())
     }
 }
 
