@@ -11,6 +11,7 @@ mod over_http;
 mod report;
 mod suite;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -102,6 +103,7 @@ fn main() -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match Arguments::parse().scenario {
         Scenario::InProcess {
@@ -127,7 +129,7 @@ fn main() -> anyhow::Result<ExitCode> {
         } => on_kafka::run(&bootstrap_servers, holds, rounds),
         Scenario::Http(arguments) => over_http::run(&arguments),
         Scenario::Ceiling(arguments) => ceiling::run(&arguments),
-        Scenario::Suite(arguments) => return suite::run(&arguments),
+        Scenario::Suite(arguments) => return Ok(suite::run(&arguments)),
     }?;
     Ok(ExitCode::SUCCESS)
 }

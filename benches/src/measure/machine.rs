@@ -41,6 +41,24 @@ impl Machine {
     }
 }
 
+/// Processor time that the whole machine has spent so far, in seconds, with what a hypervisor took
+/// for others; 0 where there is no `/proc`. Less what one has measured, it says whether one was
+/// alone.
+#[must_use]
+pub fn busy_cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    busy_ticks(&text).unwrap_or(0.0) / super::process::TICKS_PER_SECOND
+}
+
+/// All columns but idle time and waiting for a disk; those of guests are in the first two already.
+fn busy_ticks(stat: &str) -> Option<f64> {
+    let columns = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks = columns.split_whitespace().map(str::parse::<f64>);
+    let ticks: Vec<f64> = ticks.collect::<Result<_, _>>().ok()?;
+    let busy = [0, 1, 2, 5, 6, 7].map(|at| ticks.get(at).copied().unwrap_or(0.0));
+    Some(busy.iter().sum())
+}
+
 fn unknown() -> String {
     "unknown".to_owned()
 }
@@ -48,6 +66,13 @@ fn unknown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn idle_time_and_waiting_are_not_busy() {
+        let stat = "cpu  1 2 4 1000 2000 8 16 32 64 128\ncpu0 9 9 9\n";
+        assert_eq!(busy_ticks(stat), Some(63.0));
+        assert_eq!(busy_ticks("intr 1"), None);
+    }
 
     #[test]
     fn this_machine_has_cores_and_memory() {

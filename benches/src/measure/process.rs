@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// Clock ticks a second in Linux' interface to programs; fixed, whatever the kernel's own tick is.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(super) const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Time between two looks at memory. Each costs the kernel a walk over the page tables.
 const LOOK: Duration = Duration::from_millis(250);

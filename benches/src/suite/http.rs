@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use stagedoor_bench::http_load::{self, LoadError, Outcome, Pace, Plan};
-use stagedoor_bench::measure::process::{Usage, Watch};
+use stagedoor_bench::measure::machine::busy_cpu_seconds;
+use stagedoor_bench::measure::process::{Usage, Watch, own_cpu_seconds};
 use stagedoor_bench::mix::{Kind, Mix};
 
 use super::Bench;
@@ -48,6 +49,8 @@ pub(super) struct Seen {
     pub(super) service: Usage,
     /// Of what stands behind it.
     pub(super) behind: Usage,
+    /// Of everything else on the machine.
+    other_cpu_seconds: f64,
     /// Exchanges in the time over which usage was counted, warm-up included.
     exchanges: u64,
 }
@@ -76,17 +79,23 @@ pub(super) fn play(bench: &Bench, served: &Served, load: &Load<'_>) -> anyhow::R
         .iter()
         .map(|pid| Watch::start(*pid))
         .collect::<Result<_, _>>()?;
+    let (load_before, all_before) = (own_cpu_seconds(), busy_cpu_seconds());
     let outcome = in_background(bench, &plan, http_load::run)?;
+    let load = own_cpu_seconds() - load_before;
+    let all = busy_cpu_seconds() - all_before;
     let mut used = Usage::default();
     for watch in behind {
         let one = watch.stop()?;
         used.cpu_seconds += one.cpu_seconds;
         used.peak_bytes += one.peak_bytes;
     }
+    let service = service.stop()?;
+    let measured = service.cpu_seconds + used.cpu_seconds + load;
     Ok(Seen {
         outcome,
-        service: service.stop()?,
+        service,
         behind: used,
+        other_cpu_seconds: (all - measured).max(0.0),
         exchanges: plan.progress.load(Ordering::Relaxed),
     })
 }
@@ -153,6 +162,7 @@ impl Seen {
             ),
             ("answers_per_all_cpu_second", exchanges / all_cpu.max(0.01)),
             ("load_cpu_seconds", outcome.generator_cpu_seconds),
+            ("other_cpu_seconds", self.other_cpu_seconds),
             ("unsent", outcome.unsent as f64),
         ]
     }

@@ -55,13 +55,25 @@ struct Bench {
     applications: Cell<u32>,
 }
 
+/// Measures, and tells in a sentence why it does not.
+pub(crate) fn run(options: &SuiteArgs) -> ExitCode {
+    measured(options).unwrap_or_else(|error| {
+        eprintln!("bench: {error:#}");
+        if error.is::<Interrupted>() {
+            ExitCode::from(INTERRUPTED)
+        } else {
+            ExitCode::FAILURE
+        }
+    })
+}
+
 /// Checks, measures, and writes down what was seen. The table goes to standard output.
-pub(crate) fn run(options: &SuiteArgs) -> anyhow::Result<ExitCode> {
+fn measured(options: &SuiteArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::listen()?;
     let root = fs::canonicalize(&options.root)
         .with_context(|| format!("--root {}", options.root.display()))?;
     let shared = std::env::temp_dir().join("stagedoor-bench");
-    checks::check(&shared, &options.out(), options.sizes().disk_gib)?;
+    checks::check(&shared, &options.out(), options.disk_gib())?;
     if options.profile {
         profile::check()?;
     }

@@ -99,8 +99,6 @@ pub(super) struct Sizes {
     pub(super) overload_seconds: u64,
     /// Bytes of state that a killed service has.
     pub(super) state_bytes: u64,
-    /// Disk that is needed, in GiB.
-    pub(super) disk_gib: u64,
 }
 
 impl SuiteArgs {
@@ -115,7 +113,6 @@ impl SuiteArgs {
                 seconds: 2,
                 overload_seconds: 3,
                 state_bytes: 8 << 20,
-                disk_gib: 3,
             }
         } else {
             Sizes {
@@ -126,7 +123,6 @@ impl SuiteArgs {
                 seconds: 12,
                 overload_seconds: 60,
                 state_bytes: 1 << 30,
-                disk_gib: 12,
             }
         }
     }
@@ -142,6 +138,18 @@ impl SuiteArgs {
         let all = Name::value_variants().iter().copied();
         all.filter(|name| self.scenarios.is_empty() || self.scenarios.contains(name))
             .collect()
+    }
+
+    /// Disk that is needed, in GiB: for a round of a million commands, or for millions of rows of
+    /// state with the log that they are made from.
+    pub(super) fn disk_gib(&self) -> u64 {
+        let chosen = self.chosen();
+        let large = chosen.contains(&Name::Restart) || chosen.contains(&Name::Growth);
+        match (self.quick, large) {
+            (true, _) => 3,
+            (false, false) => 6,
+            (false, true) => 14,
+        }
     }
 
     /// Whether a peer takes part.

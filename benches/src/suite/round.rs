@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use stagedoor_bench::measure::machine::busy_cpu_seconds;
 use stagedoor_bench::measure::process::{Usage, Watch, own_cpu_seconds, own_peak_bytes};
 use stagedoor_bench::mix::Kind;
 
@@ -33,6 +34,8 @@ pub(super) struct Seen {
     application: Usage,
     broker: Usage,
     load_cpu_seconds: f64,
+    /// Of everything else on the machine: without it the figures would be better.
+    other_cpu_seconds: f64,
     written: BTreeMap<String, Extent>,
 }
 
@@ -98,6 +101,8 @@ pub(super) fn measure(
     let (seen, samples) =
         seen.inspect_err(|_| bench.progress.say(&running.process.last_words()))?;
     running.process.check()?;
+    // A reader of topics that are removed complains.
+    drop(load);
     finish(bench, running, at)?;
     if let Some(samples) = samples {
         bench.progress.step(&format!("{at}: flame graph"));
@@ -124,10 +129,12 @@ fn watched<T>(
     let before = bench.broker.extents(application)?;
     let watch = Watch::start(running.process.pid())?;
     let broker = Watch::start(bench.broker.pid)?;
-    let load_cpu_before = own_cpu_seconds();
+    let (load_before, all_before) = (own_cpu_seconds(), busy_cpu_seconds());
     let (played, more) = play(&|done| bench.progress.at(done))?;
-    let load_cpu_seconds = own_cpu_seconds() - load_cpu_before;
+    let load_cpu_seconds = own_cpu_seconds() - load_before;
+    let all = busy_cpu_seconds() - all_before;
     let (application_usage, broker) = (watch.stop()?, broker.stop()?);
+    let measured = application_usage.cpu_seconds + broker.cpu_seconds + load_cpu_seconds;
     let mut written = bench.broker.extents(application)?;
     for (topic, extent) in &mut written {
         let earlier = before.get(topic).copied().unwrap_or_default();
@@ -145,6 +152,7 @@ fn watched<T>(
         application: application_usage,
         broker,
         load_cpu_seconds,
+        other_cpu_seconds: (all - measured).max(0.0),
         written,
     };
     Ok((seen, more))
@@ -192,6 +200,7 @@ impl Seen {
             ("broker_cpu_seconds", self.broker.cpu_seconds),
             ("broker_peak_bytes", self.broker.peak_bytes as f64),
             ("load_cpu_seconds", self.load_cpu_seconds),
+            ("other_cpu_seconds", self.other_cpu_seconds),
             ("load_peak_bytes", own_peak_bytes() as f64),
             ("records_per_answer", records as f64 / answers),
             ("bytes_per_answer", bytes as f64 / answers),
@@ -209,9 +218,13 @@ impl Seen {
             format!(", {}", shown.join(" "))
         });
         format!(
-            "{:.0} answers/s in {seconds:.2} s, {:.2} CPU s, {:.0} MB{latency}",
+            "{:.0} answers/s in {seconds:.2} s, {:.2} CPU s (broker {:.2}, load {:.2}, others {:.2}), \
+             {:.0} MB{latency}",
             *answers as f64 / seconds,
             self.application.cpu_seconds,
+            self.broker.cpu_seconds,
+            self.load_cpu_seconds,
+            self.other_cpu_seconds,
             self.application.peak_bytes as f64 / 1e6
         )
     }

@@ -93,13 +93,14 @@ fn verdict(verdict: Verdict) -> String {
 
 /// What each side did and used: what the ratios are made of.
 fn sides(results: &Results) -> String {
-    const COLUMNS: [(&str, &str, Unit); 9] = [
+    const COLUMNS: [(&str, &str, Unit); 10] = [
         ("answers/s", "answers_per_second", Unit::Number),
         ("per CPU s", "answers_per_cpu_second", Unit::Number),
         ("CPU s", "cpu_seconds", Unit::Seconds),
         ("peak", "peak_bytes", Unit::Megabytes),
         ("broker CPU s", "broker_cpu_seconds", Unit::Seconds),
         ("load CPU s", "load_cpu_seconds", Unit::Seconds),
+        ("others' CPU s", "other_cpu_seconds", Unit::Seconds),
         ("p50", "p50_ms", Unit::Milliseconds),
         ("p99", "p99_ms", Unit::Milliseconds),
         ("bytes/answer", "bytes_per_answer", Unit::Number),

@@ -113,7 +113,7 @@ pub(super) const TARGETS: &[Target] = {
         target("restart", "restored_per_second", Number, AtLeast(500_000.0)),
         target("restart", "first_commit_seconds", Seconds, AtMost(1.0)),
         target("overload", "goodput", Percent, AtLeast(0.9)),
-        target("overload", "memory", Percent, AtMost(1.5)),
+        target("overload", PEAK, Megabytes, AtMost(512e6)),
         target("overload", "recovery_seconds", Seconds, AtMost(10.0)),
         target("embedded", "holds_per_second", Number, AtLeast(100_000.0)),
     ]

@@ -136,6 +136,7 @@ fn once(bench: &Bench, at: &str, point: Point) -> anyhow::Result<Cost> {
     let commands = Commands::spread(concerts, count, "r", partitions)?;
     load.put_on_sale(&commands)?;
     let cost = instances.cost(bench, &mut load, &commands, count)?;
+    drop(load);
     instances.finish(bench)?;
     Ok(cost)
 }
@@ -176,6 +177,7 @@ fn of_state(bench: &mut Bench) -> anyhow::Result<()> {
         costs.push((state as f64, cost));
         held += looked;
     }
+    drop(load);
     instances.finish(bench)?;
     draw(bench, "holds in the store", &costs)
 }

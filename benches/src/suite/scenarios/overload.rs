@@ -62,7 +62,7 @@ fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'st
     };
     bench.progress.step(&format!("{at}: the peak"));
     let sizes = bench.sizes;
-    let closed = load("p", Pace::Closed, 256, 3, sizes.seconds);
+    let closed = load("p", Pace::Closed, 256, sizes.seconds, sizes.seconds);
     let peak = play(bench, &served, &closed)?.without_failures()?;
     let rate = peak.outcome.answers_per_second;
     bench.progress.step(&format!("{at}: three times {rate:.0}"));

@@ -55,6 +55,7 @@ pub(super) fn restart(bench: &mut Bench) -> anyhow::Result<()> {
         ));
         bench.push(&name, "stagedoor", &figures);
     }
+    drop(load);
     service.process.end()?;
     bench.progress.step(&format!("{name}: audit"));
     bench.audit(&options)?;
