@@ -74,18 +74,7 @@ pub(super) fn measure(
     let application = bench.fresh(&name);
     let mut running = side.start(bench, &application, plan.partitions)?;
     let mut load = KafkaLoad::open(&running.site, &bench.stop)?;
-    let warm_up = bench.sizes.warm_up;
-    bench.progress.step(&format!("{at}: {name} warms up"));
-    // Places succeed as often as a hot mix' seats, and there are enough of them.
-    let kind = match plan.kind {
-        Kind::Headline => Kind::Headline,
-        Kind::Hot | Kind::General => Kind::General,
-    };
-    let warming = Commands::of_mix(kind, warm_up, "w", plan.partitions)?;
-    load.put_on_sale(&warming)?;
-    load.play(&warming, warm_up, Pace::AsFast, &|done| {
-        bench.progress.at(done)
-    })?;
+    warm(bench, plan, &mut load, &format!("{at}: {name} warms up"))?;
     let commands = Commands::of_mix(plan.kind, plan.requests, "r", plan.partitions)?;
     load.put_on_sale(&commands)?;
     bench.progress.step(&format!("{at}: {name}"));
@@ -116,6 +105,28 @@ pub(super) fn measure(
         .progress
         .say(&format!("{at}: {name} {}", seen.summary()));
     Ok(seen)
+}
+
+/// Warms up on concerts of its own: as fast as can be, and then as fast as will be measured, because
+/// many small transactions go other ways through a broker than a few large ones.
+fn warm(bench: &Bench, plan: &Plan, load: &mut KafkaLoad, step: &str) -> anyhow::Result<()> {
+    bench.progress.step(step);
+    // Places succeed as often as a hot mix' seats, and there are enough of them.
+    let kind = match plan.kind {
+        Kind::Headline => Kind::Headline,
+        Kind::Hot | Kind::General => Kind::General,
+    };
+    let mut play = |run, requests, pace| {
+        let commands = Commands::of_mix(kind, requests, run, plan.partitions)?;
+        load.put_on_sale(&commands)?;
+        load.play(&commands, requests, pace, &|done| bench.progress.at(done))?;
+        anyhow::Ok(())
+    };
+    play("w", bench.sizes.warm_up, Pace::AsFast)?;
+    if matches!(plan.pace, Pace::Rate(_)) {
+        play("v", plan.requests.div_ceil(2), plan.pace)?;
+    }
+    Ok(())
 }
 
 /// Runs the measured part under the eyes of the watches.

@@ -36,7 +36,7 @@ const MOST: usize = 5_000;
 /// with what is measured, and collecting saves it half a processor.
 const COLLECTED: Duration = Duration::from_millis(20);
 /// The same where latency is.
-const AT_ONCE: Duration = Duration::from_millis(1);
+const AT_ONCE: Duration = Duration::from_millis(2);
 
 /// Where a system under measure takes commands, and where it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

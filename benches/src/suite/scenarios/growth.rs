@@ -11,8 +11,10 @@ use crate::suite::service::{Service, ServiceOptions};
 const PARTITIONS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 const CONCERTS: [u32; 5] = [1, 10, 100, 1_000, 10_000];
 const INSTANCES: [u32; 3] = [1, 2, 4];
-/// Holds in the store when a command's cost is measured; the last ones only where there is time.
+/// Holds in the store when a command's cost is measured.
 const STATES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// Points of each series that a quick look takes.
+const FIRST: usize = 2;
 /// Holds that are made between two looks at the state.
 const CHUNK: u64 = 1_000_000;
 
@@ -69,13 +71,21 @@ fn series(
     of: fn(&Point) -> u32,
 ) -> anyhow::Result<()> {
     let mut costs = Vec::new();
-    for point in points {
+    for point in points.iter().take(most_points(bench)) {
         let at = format!("growth: {} {grows}", of(point));
         let cost = once(bench, &at, *point)?;
         note(bench, &format!("{grows}-{}", of(point)), &cost);
         costs.push((f64::from(of(point)), cost));
     }
     draw(bench, grows, &costs)
+}
+
+fn most_points(bench: &Bench) -> usize {
+    if bench.options.quick {
+        FIRST
+    } else {
+        usize::MAX
+    }
 }
 
 fn draw(bench: &Bench, grows: &str, costs: &[(f64, Cost)]) -> anyhow::Result<()> {
@@ -153,11 +163,7 @@ fn of_state(bench: &mut Bench) -> anyhow::Result<()> {
     let mut load = KafkaLoad::open(&instances.options.site(), &bench.stop)?;
     let looked = bench.sizes.point / 4;
     let (mut held, mut costs) = (0, Vec::new());
-    let states = STATES
-        .iter()
-        .filter(|state| !bench.options.quick || **state <= CHUNK / 10);
-    let states: Vec<u64> = states.copied().collect();
-    for state in states {
+    for state in STATES.into_iter().take(most_points(bench)) {
         while held < state {
             let chunk = CHUNK.min(state - held);
             bench

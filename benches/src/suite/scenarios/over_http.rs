@@ -16,7 +16,7 @@ use crate::suite::service::{AUTH_SECRET, Service, ServiceOptions};
 const CONNECTIONS: usize = 64;
 /// Connections of an open loop: rate times longest latency.
 const OPEN_CONNECTIONS: usize = 512;
-const WARM_UP: u64 = 3;
+const WARM_UP: u64 = 8;
 const STARTED: Duration = Duration::from_secs(300);
 
 /// The product on the broker, for HTTP.
