@@ -1,4 +1,5 @@
-//! `stagedoor-bench ceiling`: the bare loop as a process of its own, so that its CPU time is its own.
+//! `stagedoor-bench ceiling`: the bare loop as a process of its own, so that its CPU time is its
+//! own.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

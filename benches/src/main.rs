@@ -64,7 +64,8 @@ enum Scenario {
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=200_000))]
         holds: u32,
     },
-    /// The holds of `in-process` once and without a clock, for programs that count: see scripts/hot-path.sh.
+    /// The holds of `in-process` once and without a clock, for programs that count: see
+    /// scripts/hot-path.sh.
     Play {
         /// Holds to play; a concert has at most 200,000 seats.
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=200_000))]

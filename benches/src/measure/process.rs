@@ -105,7 +105,8 @@ pub fn own_cpu_seconds() -> f64 {
     stat(std::process::id()).map_or(0.0, |stat| stat.own_ticks / TICKS_PER_SECOND)
 }
 
-/// The largest resident set that this process has had so far, in bytes; 0 where there is no `/proc`.
+/// The largest resident set that this process has had so far, in bytes; 0 where there is no
+/// `/proc`.
 #[must_use]
 pub fn own_peak_bytes() -> u64 {
     own_peak(std::process::id()).unwrap_or(0)

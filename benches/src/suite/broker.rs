@@ -20,8 +20,8 @@ use super::stop::Stop;
 const PATIENCE: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// A running broker. Dropped, it is ended and its data are removed; a watcher of the script does the
-/// same once this process is gone.
+/// A running broker. Dropped, it is ended and its data are removed; a watcher of the script does
+/// the same once this process is gone.
 #[derive(Debug)]
 pub(super) struct Broker {
     script: PathBuf,

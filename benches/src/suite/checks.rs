@@ -1,4 +1,5 @@
-//! What must be so before anything is started: refused in a sentence, and not by a failure half-way.
+//! What must be so before anything is started: refused in a sentence, and not by a failure
+//! half-way.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -66,7 +67,8 @@ fn check_room(work: &Path, needed_gib: u64) -> anyhow::Result<()> {
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     anyhow::ensure!(
         free >= needed_gib * GIB,
-        "{} has {:.1} GiB free, and {needed_gib} GiB are needed: make room, or set TMPDIR to another disk",
+        "{} has {:.1} GiB free, and {needed_gib} GiB are needed: make room, or set TMPDIR to \
+         another disk",
         existing.display(),
         free as f64 / GIB as f64
     );

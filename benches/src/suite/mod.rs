@@ -1,5 +1,5 @@
-//! `stagedoor-bench suite`, which `./bench` runs: everything that is claimed, measured beside what it
-//! is compared with, on one warm broker.
+//! `stagedoor-bench suite`, which `./bench` runs: everything that is claimed, measured beside what
+//! it is compared with, on one warm broker.
 //!
 //! Reading order: `options`, `scenarios` (what is measured), `round` (one side, once), `kafka_load`
 //! and `sides` (who sends, who decides), `targets` and `table` (what it means). Below them:

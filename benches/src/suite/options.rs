@@ -16,7 +16,8 @@ pub(crate) struct SuiteArgs {
     /// Small counts: a look of some minutes, and no evidence.
     #[arg(long)]
     pub(super) quick: bool,
-    /// Where results, table, plots and flame graphs are written; benches/results where none is given.
+    /// Where results, table, plots and flame graphs are written; benches/results where none is
+    /// given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Sample the service in its last round of each scenario, and write a flame graph. Its figures

@@ -38,7 +38,8 @@ pub(super) fn check() -> anyhow::Result<()> {
     let output = tried.with_context(|| format!("--profile: perf is missing; {remedy}"))?;
     anyhow::ensure!(
         output.status.success(),
-        "--profile: perf may not sample here: {}; run as root, or set kernel.perf_event_paranoid to 1",
+        "--profile: perf may not sample here: {}; run as root, or set \
+         kernel.perf_event_paranoid to 1",
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())

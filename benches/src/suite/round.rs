@@ -107,8 +107,8 @@ pub(super) fn measure(
     Ok(seen)
 }
 
-/// Warms up on concerts of its own: as fast as can be, and then as fast as will be measured, because
-/// many small transactions go other ways through a broker than a few large ones.
+/// Warms up on concerts of its own: as fast as can be, and then as fast as will be measured,
+/// because many small transactions go other ways through a broker than a few large ones.
 fn warm(bench: &Bench, plan: &Plan, load: &mut KafkaLoad, step: &str) -> anyhow::Result<()> {
     bench.progress.step(step);
     // Places succeed as often as a hot mix' seats, and there are enough of them.
@@ -229,8 +229,8 @@ impl Seen {
             format!(", {}", shown.join(" "))
         });
         format!(
-            "{:.0} answers/s in {seconds:.2} s, {:.2} CPU s (broker {:.2}, load {:.2}, others {:.2}), \
-             {:.0} MB{latency}",
+            "{:.0} answers/s in {seconds:.2} s, {:.2} CPU s (broker {:.2}, load {:.2}, others \
+             {:.2}), {:.0} MB{latency}",
             *answers as f64 / seconds,
             self.application.cpu_seconds,
             self.broker.cpu_seconds,

@@ -1,4 +1,5 @@
-//! Commands and answers as bytes: Stagedoor's Avro, and the binary records of the Kafka Streams peer.
+//! Commands and answers as bytes: Stagedoor's Avro, and the binary records of the Kafka Streams
+//! peer.
 
 use stagedoor_bench::mix::{PRICE_MINOR, Request, SEATS_PER_USER, Wish, user_name};
 use stagedoor_processors::concert::records::{GeneralPlaces, HoldSeats, PutConcert, SectionPlan};
@@ -251,8 +252,8 @@ mod tests {
 
     fn result(rejection: Option<Rejection>) -> Vec<u8> {
         let result = CommandResult {
-            user: "somebody with a name of more than 63 characters, so that its length takes two bytes"
-                .to_owned(),
+            // Longer than 63 characters, so that its length takes two bytes.
+            user: "u".repeat(64),
             command_id: "run-17".to_owned(),
             concert: "c".to_owned(),
             rejection,

@@ -1,4 +1,5 @@
-//! What a command costs as things grow: partitions, concerts, instances, state. Plots, one round each.
+//! What a command costs as things grow: partitions, concerts, instances, state. Plots, one round
+//! each.
 
 use stagedoor_bench::measure::plot::{Curve, Plot, Scale};
 use stagedoor_bench::measure::process::{Usage, Watch};
@@ -35,8 +36,8 @@ struct Cost {
 pub(super) fn growth(bench: &mut Bench) -> anyhow::Result<()> {
     let name = Name::Growth.text();
     let load = format!(
-        "{} places of general admission in all concerts in turn, straight to Kafka, as fast as can be; \
-         one round each",
+        "{} places of general admission in all concerts in turn, straight to Kafka, as fast as \
+         can be; one round each",
         bench.sizes.point
     );
     bench.describe(&name, &load);

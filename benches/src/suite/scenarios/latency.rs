@@ -18,8 +18,8 @@ const OVERLOADED_MS: f64 = 1_000.0;
 
 pub(super) fn latency(bench: &mut Bench) -> anyhow::Result<()> {
     let name = Name::Latency.text();
-    let load = "places of general admission at one concert in one partition by a clock, straight to \
-                Kafka, at growing rates; one round each";
+    let load = "places of general admission at one concert in one partition by a clock, straight \
+                to Kafka, at growing rates; one round each";
     bench.describe(&name, load);
     let mut sides = vec![Side::Stagedoor];
     if bench.options.has(Peer::KafkaStreams) {

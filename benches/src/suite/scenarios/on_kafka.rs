@@ -28,8 +28,8 @@ pub(crate) fn warm_up(bench: &Bench) -> anyhow::Result<()> {
 pub(super) fn headline(bench: &mut Bench) -> anyhow::Result<()> {
     let requests = bench.sizes.requests;
     let load = format!(
-        "{requests} requests for 1 to 4 neighbouring seats at random; 5 concerts of 80 sections of 400 \
-         seats, each in a partition of its own; straight to Kafka, as fast as can be"
+        "{requests} requests for 1 to 4 neighbouring seats at random; 5 concerts of 80 sections \
+         of 400 seats, each in a partition of its own; straight to Kafka, as fast as can be"
     );
     as_fast(
         bench,
@@ -44,8 +44,8 @@ pub(super) fn headline(bench: &mut Bench) -> anyhow::Result<()> {
 pub(super) fn hot(bench: &mut Bench) -> anyhow::Result<()> {
     let requests = bench.sizes.requests;
     let load = format!(
-        "{requests} places of general admission at one concert in one partition, all of which succeed; \
-         straight to Kafka, as fast as can be"
+        "{requests} places of general admission at one concert in one partition, all of which \
+         succeed; straight to Kafka, as fast as can be"
     );
     as_fast(bench, Name::Hot, &load, Kind::General, 1, requests)
 }
@@ -53,8 +53,8 @@ pub(super) fn hot(bench: &mut Bench) -> anyhow::Result<()> {
 pub(super) fn hot_seats(bench: &mut Bench) -> anyhow::Result<()> {
     let requests = bench.sizes.seats;
     let load = format!(
-        "{requests} chosen seats at one concert in one partition, all of which succeed; straight to \
-         Kafka, as fast as can be"
+        "{requests} chosen seats at one concert in one partition, all of which succeed; straight \
+         to Kafka, as fast as can be"
     );
     as_fast(bench, Name::HotSeats, &load, Kind::Hot, 1, requests)
 }
@@ -96,8 +96,8 @@ pub(super) fn open_loop(bench: &mut Bench) -> anyhow::Result<()> {
         pace: Pace::Rate(f64::from(RATE)),
     };
     let load = format!(
-        "{requests} chosen seats at one concert in one partition, {RATE} a second by a clock, straight \
-         to Kafka; latency from when a command was due to its committed answer"
+        "{requests} chosen seats at one concert in one partition, {RATE} a second by a clock, \
+         straight to Kafka; latency from when a command was due to its committed answer"
     );
     bench.describe(&plan.scenario, &load);
     let mut peers = Vec::new();

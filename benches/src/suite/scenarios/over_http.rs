@@ -81,8 +81,8 @@ pub(super) fn open(bench: &mut Bench) -> anyhow::Result<()> {
     for (name, rate) in [("half", (most / 2.0).max(1.0)), ("100", 100.0)] {
         let name = format!("{}-{name}", Name::HttpOpen.text());
         let load = format!(
-            "the headline mix over HTTP, {rate:.0} requests a second by a clock; latency from when a \
-             request was due"
+            "the headline mix over HTTP, {rate:.0} requests a second by a clock; latency from \
+             when a request was due"
         );
         bench.describe(&name, &load);
         for round in 1..=bench.options.rounds {
@@ -104,8 +104,8 @@ pub(super) fn open(bench: &mut Bench) -> anyhow::Result<()> {
 pub(super) fn redis_postgres(bench: &mut Bench) -> anyhow::Result<()> {
     let name = Name::RedisPostgres.text();
     let load = format!(
-        "the headline mix over HTTP by {CONNECTIONS} connections for {} s; CPU seconds of all processes \
-         but the load, the broker's and the databases' too",
+        "the headline mix over HTTP by {CONNECTIONS} connections for {} s; CPU seconds of all \
+         processes but the load, the broker's and the databases' too",
         bench.sizes.seconds
     );
     bench.describe(&name, &load);

@@ -29,8 +29,8 @@ pub(super) fn overload(bench: &mut Bench) -> anyhow::Result<()> {
     let name = Name::Overload.text();
     let seconds = bench.sizes.overload_seconds;
     let load = format!(
-        "the headline mix over HTTP; {TIMES} times the peak by a clock for {seconds} s, then half of the \
-         peak; the service has one core, load and broker have the other, for the peak too"
+        "the headline mix over HTTP; {TIMES} times the peak by a clock for {seconds} s, then half \
+         of the peak; the service has one core, load and broker have the other, for the peak too"
     );
     bench.describe(&name, &load);
     let cores = std::thread::available_parallelism()?.get();
@@ -81,8 +81,8 @@ fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'st
     let recovery = recovery_seconds(&after.outcome.by_second, rate / 2.0, AFTER);
     let goodput = over.outcome.answers_per_second / rate;
     bench.progress.say(&format!(
-        "{at}: peak {rate:.0}/s; overload {}; {} turned away, {} failed, {} never sent; normal after \
-         {recovery} s",
+        "{at}: peak {rate:.0}/s; overload {}; {} turned away, {} failed, {} never sent; normal \
+         after {recovery} s",
         over.summary(),
         over.outcome.overloaded,
         over.outcome.failed,

@@ -16,8 +16,8 @@ pub(super) fn restart(bench: &mut Bench) -> anyhow::Result<()> {
     let name = Name::Restart.text();
     let wanted = bench.sizes.state_bytes;
     let load = format!(
-        "places of general admission until the stores of {PARTITIONS} partitions have {} MiB; then SIGKILL, \
-         and a command that waits for the restarted service; then the same without its stores",
+        "places of general admission until the stores of {PARTITIONS} partitions have {} MiB; \
+         then SIGKILL, and a command that waits for the restarted service; then the same without its stores",
         wanted >> 20
     );
     bench.describe(&name, &load);
