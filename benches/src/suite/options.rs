@@ -20,8 +20,8 @@ pub(crate) struct SuiteArgs {
     /// given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Sample the service in its last round of each scenario, and write a flame graph. Its figures
-    /// are somewhat worse for it.
+    /// Sample the service in one more round of each scenario straight to Kafka, which does not
+    /// count, and write a flame graph.
     #[arg(long)]
     pub(super) profile: bool,
     /// Leave a peer out; may be repeated.
