@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -n "${CARGO_TARGET_DIR:-}" ] || source scripts/env.sh
-baseline=bench/hot-path.txt
+baseline=benches/hot-path.txt
 command -v valgrind >/dev/null || { echo "hot-path: needs valgrind; install it (apt-get install valgrind)" >&2; exit 1; }
 # With the features of the whole workspace, so that nothing is built twice.
 cargo build --quiet --workspace --bin stagedoor-bench ${CI:+--locked}
