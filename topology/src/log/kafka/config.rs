@@ -142,7 +142,10 @@ impl KafkaConfig {
     pub(super) fn appender(&self) -> ClientConfig {
         let mut config = self.producer("appender");
         config
-            .set("enable.idempotence", "true")
+            // An idempotent producer has five requests on their way at most, one per partition, and
+            // polls without pause for what stands behind them. A record that is appended twice is
+            // answered twice and has one effect; Ticks may come twice anyway.
+            .set("max.in.flight.requests.per.connection", "1000")
             .set("linger.ms", self.append_linger.as_millis().to_string())
             .set(
                 "message.timeout.ms",
