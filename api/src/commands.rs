@@ -79,7 +79,7 @@ pub(crate) async fn submit<R: AvroRecord>(
     let valid_until_ms = now_ms().saturating_add(timeout_ms);
     let mut ticket = send(app, envelope, record, valid_until_ms)?;
     match timeout_at(deadline, &mut ticket.heard).await {
-        Ok(Ok(Heard::Answered(answer))) => return Ok(decided(app, answer)),
+        Ok(Ok(Heard::Answered(answer))) => return Ok(decided(app, *answer)),
         Ok(Ok(Heard::Failed(error))) => return Err(not_appended(&error)),
         Ok(Ok(Heard::Appended)) => {}
         Ok(Err(_)) | Err(_) if ticket.is_appended() => {}

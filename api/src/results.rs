@@ -70,7 +70,7 @@ pub(crate) enum Heard {
     /// The record is in the log.
     Appended,
     /// The command is decided.
-    Answered(Answer),
+    Answered(Box<Answer>),
     /// The log did not take the record, as far as it knows.
     Failed(LogError),
 }
@@ -191,7 +191,7 @@ impl Hub {
         }
         let (offset, early) = (parked.offset, std::mem::take(&mut parked.early));
         if let Some(answer) = early.into_iter().find(|answer| answer.offset == offset) {
-            parked.wake(Heard::Answered(answer));
+            parked.wake(Heard::Answered(Box::new(answer)));
         }
     }
 
@@ -208,7 +208,7 @@ impl Hub {
         match (answer.offset, parked.offset) {
             (Some(of), Some(own)) if of != own => {}
             (Some(_), None) => parked.early.push(answer),
-            _ => parked.wake(Heard::Answered(answer)),
+            _ => parked.wake(Heard::Answered(Box::new(answer))),
         }
     }
 

@@ -1,6 +1,5 @@
-//! The changelogs of one task: the rows they leave after compaction, and the last position.
+//! The changelogs of one task: the state that they restore, and the last position.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,22 +9,17 @@ use stagedoor_state::{
     StoreKind, StoreSet, TaskState,
 };
 use stagedoor_topology::log::{InputPosition, Isolation};
-use stagedoor_topology::{POSITION_KEY, Position, TopicNaming};
+use stagedoor_topology::{POSITION_KEY, Position, SubTopology, TopicNaming};
 
 use crate::error::AuditError;
 use crate::read::Source;
 use crate::report::Place;
 
-/// Rows by their key in the changelog.
-pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// What the changelogs of one task hold.
+/// What the changelogs of one task hold besides their rows.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     /// The end of the compacted changelog.
     pub(crate) end: Option<Place>,
-    pub(crate) rows: Rows,
-    pub(crate) window_rows: Rows,
     /// The last position, and where it stands.
     pub(crate) position: Option<(Position, Place)>,
     /// The first record after the last position: part of a torn set.
@@ -39,32 +33,35 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Reads both changelogs of a task.
+    /// Reads both changelogs of a task, and gives the state that they restore. Its indexes are not
+    /// built, because none is in a topic.
     pub(crate) fn read(
         source: &Source<'_>,
         naming: &TopicNaming,
-        sub_topology: &str,
+        part: &SubTopology,
         partition: i32,
-    ) -> Result<Self, AuditError> {
-        let mut contents = Self::default();
-        let topic: Arc<str> = naming.changelog(sub_topology).into();
+    ) -> Result<(Self, TaskState), AuditError> {
+        let (mut contents, mut restore) = (Self::default(), Restore::new(&part.stores)?);
+        let topic: Arc<str> = naming.changelog(part.name).into();
         let ends = source.ends(Isolation::ReadCommitted, &topic, &[partition])?;
         contents.next_offset = ends.get(&partition).map_or(0, |(_, next)| *next);
         source.read(&topic, &ends, &mut |record| {
-            let place = Place::new(Arc::clone(&topic), partition, record.offset);
             contents.read += 1;
-            contents.take(place, record.key.unwrap_or_default(), record.value)
+            let (offset, key) = (record.offset, record.key.unwrap_or_default());
+            contents.take(&topic, (partition, offset), key, record.value)?;
+            match key {
+                POSITION_KEY => Ok(()),
+                _ => restore.row(key, record.value),
+            }
         })?;
-        let window = naming.window_changelog(sub_topology);
+        let window = naming.window_changelog(part.name);
         let ends = source.ends(Isolation::ReadCommitted, &window, &[partition])?;
         source.read(&window, &ends, &mut |record| {
-            let key = record.key.unwrap_or_default();
             contents.read += 1;
-            put(&mut contents.window_rows, key, record.value);
-            Ok(())
+            restore.row(record.key.unwrap_or_default(), record.value)
         })?;
         contents.at_rest = contents.is_unchanged(source, &topic, partition)?;
-        Ok(contents)
+        Ok((contents, restore.finish()?))
     }
 
     /// Whether the changelog still ends where it was read to, uncommitted records included.
@@ -78,31 +75,29 @@ impl Contents {
         Ok(ends.values().all(|(_, next)| *next == self.next_offset))
     }
 
-    /// Takes one record of the compacted changelog.
+    /// Takes one record of the compacted changelog, of which only positions matter here.
     pub(crate) fn take(
         &mut self,
-        place: Place,
+        topic: &Arc<str>,
+        (partition, offset): (i32, i64),
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), AuditError> {
+        let place = || Place::new(Arc::clone(topic), partition, offset);
         match value {
             Some(value) if key == POSITION_KEY => {
-                self.position = Some((stagedoor_avro::decode(value)?, place.clone()));
+                self.position = Some((stagedoor_avro::decode(value)?, place()));
                 self.torn = None;
             }
-            _ => {
-                put(&mut self.rows, key, value);
-                self.torn.get_or_insert_with(|| place.clone());
-            }
+            // A tombstone in the position's place says the same as a row behind it.
+            _ if self.torn.is_none() => self.torn = Some(place()),
+            _ => {}
         }
-        self.end = Some(place);
+        match &mut self.end {
+            Some(end) => end.offset = offset,
+            None => self.end = Some(place()),
+        }
         Ok(())
-    }
-
-    /// Frees the memory of the rows; the rest is still known.
-    pub(crate) fn forget_rows(&mut self) {
-        self.rows = Rows::new();
-        self.window_rows = Rows::new();
     }
 
     /// The input position that the rows belong to.
@@ -122,17 +117,6 @@ impl Contents {
         let (position, _) = self.position.as_ref()?;
         let id = position.source_topic_id.as_bytes().first_chunk::<8>()?;
         Some(u64::from_be_bytes(*id))
-    }
-
-    /// A state in memory that was restored from these rows.
-    pub(crate) fn restored(&self, stores: &Arc<StoreSet>) -> Result<TaskState, AuditError> {
-        let storage = MemoryDatabase::new().storage("restored")?;
-        let mut state = TaskState::new(storage, Arc::clone(stores))?;
-        let rows = self.rows.iter().chain(&self.window_rows);
-        let mut rows = rows.map(|(key, value)| (key.as_slice(), Some(value.as_slice())));
-        state.restore_bulk(&mut rows, &[])?;
-        state.rebuild_indexes()?;
-        Ok(state)
     }
 
     /// The digest of a state as far as these rows can be compared with it. Changelogs that were
@@ -165,9 +149,57 @@ fn digest_of_compacted(state: &TaskState) -> Result<Digest, StateError> {
     Ok(Digest { rows, hash })
 }
 
-fn put(rows: &mut Rows, key: &[u8], value: Option<&[u8]>) {
-    match value {
-        Some(value) => rows.insert(key.to_vec(), value.to_vec()),
-        None => rows.remove(key),
-    };
+/// Rows on their way from a changelog to a state in memory.
+pub(crate) struct Restore {
+    state: TaskState,
+    bytes: Vec<u8>,
+    /// Where keys end in the bytes, and where their values end, if they have some.
+    rows: Vec<(usize, Option<usize>)>,
+}
+
+/// Rows that go into the state at once.
+const ROWS_PER_BATCH: usize = 1_000;
+
+impl Restore {
+    /// Into an empty state.
+    pub(crate) fn new(stores: &Arc<StoreSet>) -> Result<Self, AuditError> {
+        let storage = MemoryDatabase::new().storage("restored")?;
+        Ok(Self {
+            state: TaskState::new(storage, Arc::clone(stores))?,
+            bytes: Vec::new(),
+            rows: Vec::new(),
+        })
+    }
+
+    /// The next record of a changelog.
+    pub(crate) fn row(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), AuditError> {
+        self.bytes.extend_from_slice(key);
+        let end_of_key = self.bytes.len();
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+        let end_of_value = value.map(|_| self.bytes.len());
+        self.rows.push((end_of_key, end_of_value));
+        if self.rows.len() == ROWS_PER_BATCH {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// The state that the rows give.
+    pub(crate) fn finish(mut self) -> Result<TaskState, AuditError> {
+        self.write()?;
+        Ok(self.state)
+    }
+
+    fn write(&mut self) -> Result<(), AuditError> {
+        let (bytes, mut at) = (&self.bytes, 0);
+        let mut rows = self.rows.iter().map(|(end_of_key, end_of_value)| {
+            let key = &bytes[at..*end_of_key];
+            at = end_of_value.unwrap_or(*end_of_key);
+            (key, end_of_value.map(|end| &bytes[*end_of_key..end]))
+        });
+        self.state.restore_bulk(&mut rows, &[])?;
+        self.bytes.clear();
+        self.rows.clear();
+        Ok(())
+    }
 }

@@ -5,11 +5,11 @@ use stagedoor_processors::concert::records::{HoldSeats, PutConcert, ReleaseHold}
 use stagedoor_topology::log::TopicPartition;
 use stagedoor_topology::{Record, Secret, Tick};
 
-use crate::turn::{Hash, digest};
+use crate::turn::digest;
 
 /// A command's id inside its user and concert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Scope(pub(crate) Hash);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Scope(pub(crate) crate::turn::Hash);
 
 /// One record of a command partition.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub(crate) enum InputKind {
         /// Its id.
         scope: Scope,
         /// Of what it asks for.
-        body: Hash,
+        body: crate::turn::Hash,
     },
     /// The runtime's own record of time that passes.
     Tick,
@@ -97,7 +97,7 @@ fn of<C: AvroRecord>(
     }
     // Written again by this version, so that an older writer's bytes compare; sender and id are
     // the same wherever two bodies are compared.
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(value.len() + 16);
     stagedoor_avro::encode(&command, &mut body).ok()?;
     let body = digest(&[C::NAME.as_bytes(), &body]);
     Some(InputKind::Command {

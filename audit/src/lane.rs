@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use stagedoor_state::{ReadState, TaskState};
-use stagedoor_topology::{Record, Secret};
 
+use crate::ahead::Replayed;
 use crate::checkers::answers::Keys;
 use crate::checkers::capacity::Capacity;
 use crate::checkers::expiry::Clock;
 use crate::checkers::limits::Limits;
 use crate::checkers::owners::Owners;
-use crate::checkers::replayed::Replayed;
+use crate::checkers::replayed::Comparison;
 use crate::checkers::sets::Sets;
 use crate::checkers::stamps::Stamps;
 use crate::error::AuditError;
-use crate::inputs::{Input, kind_of};
 use crate::replay::{Given, Replay};
 use crate::report::{Place, Report};
 use crate::spill::Merge;
@@ -29,7 +28,7 @@ pub(crate) struct Checkers {
     keys: Keys,
     stamps: Stamps,
     sets: Sets,
-    replayed: Replayed,
+    replayed: Comparison,
 }
 
 impl Checkers {
@@ -42,7 +41,7 @@ impl Checkers {
             keys: Keys::default(),
             stamps: Stamps::default(),
             sets: Sets::default(),
-            replayed: Replayed::default(),
+            replayed: Comparison::default(),
         }
     }
 
@@ -67,7 +66,7 @@ impl Checkers {
     fn stray(&mut self, outputs: &[Output], report: &mut Report) {
         Stamps::stray(outputs, report);
         self.sets.outputs(outputs, report);
-        Replayed::stray(outputs, report);
+        Comparison::stray(outputs, report);
     }
 
     fn finish(
@@ -99,56 +98,45 @@ impl Checkers {
 }
 
 /// One pass over a command partition.
-pub(crate) struct Pass<'a> {
+pub(crate) struct Pass {
     pub(crate) lane: Lane,
-    pub(crate) replay: Replay<'a>,
     pub(crate) checkers: Checkers,
     pub(crate) merge: Merge,
     /// What came of inputs up to this log time may be gone from its topics. The replay stands in
     /// for it, so that what is judged later has its past.
     pub(crate) complete_after_ms: i64,
-    pub(crate) secret: &'a Secret,
     pub(crate) outputs: Vec<Output>,
 }
 
-impl Pass<'_> {
-    /// Gives an input its turn, unless it stands behind the last committed position.
+impl Pass {
+    /// Gives the next input its turn, as it was replayed.
     pub(crate) fn take(
         &mut self,
-        record: &Record<'_>,
+        replayed: &Replayed,
         report: &mut Report,
     ) -> Result<(), AuditError> {
-        let until = self.lane.until;
-        let over = record.offset < until.next_offset;
-        if !over && (record.offset > until.next_offset || until.unit == 0) {
-            return Ok(());
-        }
-        self.collect(record.offset, 0)?;
+        let Replayed { input, over, given } = replayed;
+        self.collect(input.offset, 0)?;
         self.checkers.stray(&self.outputs, report);
-        let units = if over { u32::MAX } else { until.unit };
-        self.collect(record.offset, units)?;
-        self.replay.given.clear();
-        self.replay.take(record, until)?;
-        let input = Input {
-            offset: record.offset,
-            time_ms: self.replay.time_ms,
-            kind: kind_of(record, self.secret),
+        let units = if *over {
+            u32::MAX
+        } else {
+            self.lane.until.unit
         };
+        self.collect(input.offset, units)?;
         let is_kept = input.time_ms > self.complete_after_ms;
         if !is_kept {
-            let place = self.lane.at(record.offset);
-            let given = self.replay.given.iter();
+            let place = self.lane.at(input.offset);
+            let given = given.iter();
             self.outputs = given.map(|given| given.stand_in(&place)).collect();
         }
         let turn = Turn {
-            input,
+            input: *input,
             outputs: &self.outputs,
-            over,
+            over: *over,
         };
         match is_kept {
-            true => self
-                .checkers
-                .written(&self.lane, &turn, &self.replay.given, report),
+            true => self.checkers.written(&self.lane, &turn, given, report),
             false => self.checkers.judged(&self.lane, &turn, report),
         }
         Ok(())
@@ -171,18 +159,18 @@ impl Pass<'_> {
     /// Where nothing is in flight, nothing may be left that no input explains.
     pub(crate) fn finish(
         &mut self,
+        replay: &Replay<'_>,
         seats: Option<&TaskState>,
         at_rest: bool,
         report: &mut Report,
     ) -> Result<(), AuditError> {
-        self.replay.settle()?;
         if at_rest {
             self.collect(i64::MAX, u32::MAX)?;
             self.checkers.stray(&self.outputs, report);
         }
-        let seats = seats.unwrap_or(&self.replay.state);
+        let seats = seats.unwrap_or(&replay.state);
         self.checkers
-            .finish(&self.lane.end(), &self.replay, seats, report)
+            .finish(&self.lane.end(), replay, seats, report)
     }
 }
 

@@ -10,6 +10,7 @@ use stagedoor_topology::{Record, STAMP_HEADER, Stamp};
 use crate::checkers::sets::Sets;
 use crate::checkers::stamps::Order;
 use crate::error::AuditError;
+use crate::parallel::in_order;
 use crate::read::Ends;
 use crate::report::{Place, Report};
 use crate::sources::Sources;
@@ -19,57 +20,135 @@ use crate::turn::Channel;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What tasks forwarded, sorted by command partitions.
+#[derive(Default)]
 pub(crate) struct Outputs {
-    spill: Spill,
-    order: Order,
-    /// Units that dead letters say were skipped because they killed the process.
-    skips: BTreeMap<i32, BTreeSet<(i64, u32)>>,
+    spills: Vec<Spill>,
+    skips: Skips,
     complete_after_ms: Option<i64>,
 }
 
+/// Units that dead letters say were skipped because they killed the process, by command partition.
+type Skips = BTreeMap<i32, BTreeSet<(i64, u32)>>;
+
+/// What is found in one partition of the topics of outputs.
+type Found = ((Channel, i32), Report);
+
 impl Outputs {
-    /// Reads the topics of outputs. `log_id` is the command log's part of the stamps, where it is
-    /// known, and `lanes` are the command partitions that are audited.
+    /// Reads the topics of outputs, some of their partitions at once. `log_id` is the command log's
+    /// part of the stamps, where it is known, and `lanes` are the command partitions that are audited.
     pub(crate) fn read(
         sources: &Sources<'_>,
         log_id: Option<u64>,
         lanes: BTreeSet<i32>,
         report: &mut Report,
     ) -> Result<Self, AuditError> {
-        let mut outputs = Self {
-            spill: Spill::new(&sources.temporary, sources.memory_bytes),
-            order: Order::default(),
-            skips: BTreeMap::new(),
-            complete_after_ms: None,
-        };
         let reader = OutputReader {
             log_id,
             lanes,
             partitions: sources.naming.partitions,
         };
-        for (topic, channel) in sources.outputs() {
-            let every = sources.every_partition();
-            let ends = sources
-                .source()
-                .ends(Isolation::ReadCommitted, &topic, &every)?;
-            let mut first = BTreeMap::new();
-            sources.source().read(&topic, &ends, &mut |record| {
-                first.entry(record.partition).or_insert(record.timestamp_ms);
-                report.records += 1;
-                reader.take(record, (&topic, channel), &mut outputs, report)
-            })?;
-            let cut = cut_before(channel, &ends, &first);
+        let every = usize::try_from(reader.partitions).unwrap_or(1);
+        // Where the log is not known the first stamp names it, so there must be one first.
+        let shares = match log_id {
+            Some(_) => sources.threads.clamp(1, every.max(1)),
+            None => 1,
+        };
+        let read = in_order(shares, 0..shares, |share| {
+            let partitions: Vec<i32> = (0..reader.partitions).skip(share).step_by(shares).collect();
+            Share::read(sources, &reader, &partitions, sources.memory_bytes / shares)
+        });
+        let (mut outputs, mut found) = (Self::default(), Vec::new());
+        for share in read {
+            let share = share?;
+            share.order.finish(report);
+            found.extend(share.found);
+            outputs.spills.push(share.spill);
+            for (lane, skips) in share.skips {
+                outputs.skips.entry(lane).or_default().extend(skips);
+            }
+            let cut = share.complete_after_ms;
             outputs.complete_after_ms = outputs.complete_after_ms.max(cut);
         }
+        found.sort_by_key(|(place, _)| *place);
+        for (_, of_partition) in found {
+            report.merge(of_partition);
+        }
         report.complete_after_ms = report.complete_after_ms.max(outputs.complete_after_ms);
-        outputs.order.finish(report);
         Ok(outputs)
     }
 }
 
+/// Some partitions of all topics of outputs.
+struct Share {
+    spill: Spill,
+    order: Order,
+    skips: Skips,
+    complete_after_ms: Option<i64>,
+    found: Vec<Found>,
+}
+
+impl Share {
+    fn read(
+        sources: &Sources<'_>,
+        reader: &OutputReader,
+        partitions: &[i32],
+        memory_bytes: usize,
+    ) -> Result<Self, AuditError> {
+        let mut share = Self {
+            spill: Spill::new(&sources.temporary, memory_bytes),
+            order: Order::default(),
+            skips: Skips::new(),
+            complete_after_ms: None,
+            found: Vec::new(),
+        };
+        for (topic, channel) in sources.outputs() {
+            share.read_topic(sources, reader, partitions, (&topic, channel))?;
+        }
+        Ok(share)
+    }
+
+    fn read_topic(
+        &mut self,
+        sources: &Sources<'_>,
+        reader: &OutputReader,
+        partitions: &[i32],
+        (topic, channel): (&Arc<str>, Channel),
+    ) -> Result<(), AuditError> {
+        let source = sources.source();
+        let ends = source.ends(Isolation::ReadCommitted, topic, partitions)?;
+        let mut parts: BTreeMap<i32, Part> = BTreeMap::new();
+        source.read(topic, &ends, &mut |record| {
+            let part = parts.entry(record.partition).or_insert_with(|| Part {
+                first_ms: record.timestamp_ms,
+                report: Report::default(),
+            });
+            part.report.records += 1;
+            reader.take(record, (topic, channel), self, &mut part.report)
+        })?;
+        let first = |partition: &i32| parts.get(partition).map(|part| part.first_ms);
+        let cut = cut_before(channel, &ends, &first);
+        self.complete_after_ms = self.complete_after_ms.max(cut);
+        let found = parts.into_iter();
+        self.found
+            .extend(found.map(|(partition, part)| ((channel, partition), part.report)));
+        Ok(())
+    }
+}
+
+/// One partition of a topic.
+struct Part {
+    /// Log time of its first record.
+    first_ms: i64,
+    report: Report,
+}
+
 /// Log time up to which records may have left a topic. Retention takes the oldest first, so
 /// whatever was appended after the first record that is left is left as well.
-fn cut_before(channel: Channel, ends: &Ends, first: &BTreeMap<i32, i64>) -> Option<i64> {
+fn cut_before(
+    channel: Channel,
+    ends: &Ends,
+    first_ms: &dyn Fn(&i32) -> Option<i64>,
+) -> Option<i64> {
     let retention_ms = match channel {
         Channel::Results => 7 * DAY_MS,
         Channel::Events | Channel::Catalogue | Channel::DeadLetters => 30 * DAY_MS,
@@ -77,7 +156,7 @@ fn cut_before(channel: Channel, ends: &Ends, first: &BTreeMap<i32, i64>) -> Opti
     let is_cut = |(_, (low, _)): &(&i32, &(i64, i64))| *low > 0;
     let cuts = ends.iter().filter(is_cut).map(|(partition, _)| {
         let emptied = || wall_clock_ms() - retention_ms;
-        first.get(partition).copied().unwrap_or_else(emptied)
+        first_ms(partition).unwrap_or_else(emptied)
     });
     cuts.max()
 }
@@ -102,7 +181,7 @@ impl OutputReader {
         &self,
         record: &Record<'_>,
         (topic, channel): (&Arc<str>, Channel),
-        outputs: &mut Outputs,
+        share: &mut Share,
         report: &mut Report,
     ) -> Result<(), AuditError> {
         let place = || Place::new(Arc::clone(topic), record.partition, record.offset);
@@ -123,11 +202,11 @@ impl OutputReader {
         if !self.lanes.contains(&stamp.partition) {
             return Ok(());
         }
-        outputs
-            .order
-            .output(stamp, (channel, record.partition), &place(), report);
-        if record.header("__streams.errors.exception") == Some(b"crash_loop") {
-            let skips = outputs.skips.entry(stamp.partition).or_default();
+        let run = (channel, record.partition);
+        share.order.output(stamp, run, &place, report);
+        let exception = || record.header("__streams.errors.exception");
+        if channel == Channel::DeadLetters && exception() == Some(b"crash_loop") {
+            let skips = share.skips.entry(stamp.partition).or_default();
             skips.insert((stamp.offset, stamp.unit));
         }
         let bytes = (
@@ -135,7 +214,7 @@ impl OutputReader {
             record.value.unwrap_or_default(),
         );
         let at = (record.partition, record.offset);
-        outputs.spill.push(stamp, (topic, channel), at, bytes)
+        share.spill.push(stamp, (topic, channel), at, bytes)
     }
 }
 
@@ -149,8 +228,10 @@ pub(crate) struct LaneOutputs {
 impl Outputs {
     /// Takes out what belongs to one command partition.
     pub(crate) fn of(&mut self, partition: i32) -> Result<LaneOutputs, AuditError> {
+        let spills = self.spills.iter_mut();
+        let cursors = spills.flat_map(|spill| spill.take(partition));
         Ok(LaneOutputs {
-            merge: self.spill.merge(partition)?,
+            merge: Merge::new(cursors.collect())?,
             skips: self.skips.remove(&partition).unwrap_or_default(),
             complete_after_ms: self.complete_after_ms,
         })

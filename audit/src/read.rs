@@ -55,42 +55,30 @@ impl Source<'_> {
         ends: &Ends,
         visit: &mut dyn FnMut(&Record<'_>) -> Result<(), AuditError>,
     ) -> Result<(), AuditError> {
-        let mut passed: BTreeMap<i32, i64> =
-            ends.iter().map(|(of, (low, _))| (*of, *low)).collect();
-        let mut left = ends.values().filter(|(low, next)| low < next).count();
-        let from: Vec<(i32, i64)> = ends
-            .iter()
-            .filter(|(_, (low, next))| low < next)
-            .map(|(partition, (low, _))| (*partition, *low))
-            .collect();
-        if left == 0 {
+        let mut course = Course::new(ends);
+        let from: Vec<(i32, i64)> = course.left().map(|part| (part.number, part.at)).collect();
+        if from.is_empty() {
             return Ok(());
         }
         let mut reader = self.log.reader(Isolation::ReadCommitted, Pace::CatchUp)?;
         reader.open(topic, &from)?;
         let (mut quiet_since, mut failure) = (Instant::now(), None);
-        while left > 0 {
-            let mut visited = 0;
+        while course.left().next().is_some() {
+            let before = course.passed;
             let ended =
                 reader.poll(Duration::from_millis(50), RECORDS_PER_POLL, &mut |record| {
-                    visited += 1;
-                    let next = ends.get(&record.partition).map_or(0, |(_, next)| *next);
-                    let before = passed.entry(record.partition).or_default();
-                    let after = (record.offset + 1).min(next);
-                    left -= usize::from(*before < next && after == next);
-                    (self.progress)(Progress::Passed(after.abs_diff((*before).min(after))));
-                    *before = after.max(*before);
-                    if record.offset < next && failure.is_none() {
+                    if course.pass(record) && failure.is_none() {
                         failure = visit(record).err();
                     }
                 })?;
             if let Some(error) = failure.take() {
                 return Err(error);
             }
+            (self.progress)(Progress::Passed(course.passed - before));
             if ended {
                 break;
             }
-            if visited > 0 {
+            if course.passed > before {
                 quiet_since = Instant::now();
             } else if quiet_since.elapsed() > PATIENCE {
                 let topic = topic.to_owned();
@@ -98,10 +86,59 @@ impl Source<'_> {
             }
         }
         // Markers and what compaction took have offsets, too.
-        let rest = ends
-            .iter()
-            .map(|(of, (_, next))| next.abs_diff(*next.min(&passed[of])));
+        let rest = course.left().map(|part| part.next.abs_diff(part.at));
         (self.progress)(Progress::Passed(rest.sum()));
         Ok(())
+    }
+}
+
+/// How far the partitions of one topic have been read.
+struct Course {
+    parts: Vec<Part>,
+    /// Place of the partition that the last record came from; the next one mostly does, too.
+    last: usize,
+    /// Offsets that were passed.
+    passed: u64,
+}
+
+struct Part {
+    number: i32,
+    at: i64,
+    next: i64,
+}
+
+impl Course {
+    fn new(ends: &Ends) -> Self {
+        let part = |(number, (at, next)): (&i32, &(i64, i64))| Part {
+            number: *number,
+            at: *at,
+            next: *next,
+        };
+        Self {
+            parts: ends.iter().map(part).collect(),
+            last: 0,
+            passed: 0,
+        }
+    }
+
+    /// The partitions that are not at their end.
+    fn left(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(|part| part.at < part.next)
+    }
+
+    /// Passes a record; true if it stands before the end of its partition.
+    fn pass(&mut self, record: &Record<'_>) -> bool {
+        let is_it = |part: &Part| part.number == record.partition;
+        if !self.parts.get(self.last).is_some_and(is_it) {
+            match self.parts.iter().position(is_it) {
+                Some(place) => self.last = place,
+                None => return false,
+            }
+        }
+        let part = &mut self.parts[self.last];
+        let after = (record.offset + 1).min(part.next);
+        self.passed += after.abs_diff(part.at.min(after));
+        part.at = part.at.max(after);
+        record.offset < part.next
     }
 }

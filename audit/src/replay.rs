@@ -25,7 +25,7 @@ const TIMERS_PER_UNIT: usize = 256;
 const DEAD_LETTER_BYTES: usize = 512 * 1024;
 /// Most windowed rows past their time that go at once, so that the state stays small.
 const PURGE_PER_COMMIT: usize = 4 * RECORDS_PER_COMMIT;
-const RECORDS_PER_COMMIT: usize = 16;
+const RECORDS_PER_COMMIT: usize = 256;
 
 /// One output that the replay gives; its log id is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,19 +6,19 @@
 //! position that its changelog had. The other way round an input could be found without the
 //! answer that came while the audit was reading.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use stagedoor_state::Digest;
 use stagedoor_topology::log::Isolation;
 
+use crate::ahead;
 use crate::checkers::{positions, replayed, restored};
 use crate::contents::Contents;
 use crate::error::AuditError;
 use crate::lane::{Checkers, Pass};
 use crate::outputs::{LaneOutputs, Outputs};
+use crate::parallel::in_order;
 use crate::read::Progress;
-use crate::replay::Replay;
 use crate::report::{Checker, Report};
 use crate::sources::Sources;
 use crate::turn::Lane;
@@ -32,62 +32,29 @@ pub fn run(sources: &Sources<'_>) -> Result<Report, AuditError> {
     let mut report = Report::default();
     let lanes = sources.lanes()?;
     announce(sources, &lanes)?;
-    let mut changelogs = BTreeMap::new();
-    for partition in &lanes {
-        changelogs.insert(
-            *partition,
-            Changelog::read(sources, *partition, &mut report)?,
-        );
+    let read = in_order(sources.threads, lanes.iter().copied(), |partition| {
+        Changelog::read(sources, partition)
+    });
+    let mut changelogs = Vec::new();
+    for changelog in read {
+        let (changelog, found) = changelog?;
+        report.merge(found);
+        changelogs.push(changelog);
     }
-    let mut logs = changelogs.values();
+    let mut logs = changelogs.iter();
     let log_id = logs.find_map(|changelog| changelog.contents.log_id());
-    let chosen = lanes.iter().copied().collect();
-    let outputs = Outputs::read(sources, log_id, chosen, &mut report)?;
-    for lane in audit_lanes(sources, &changelogs, outputs) {
+    let chosen = lanes.into_iter().collect();
+    let outputs = Mutex::new(Outputs::read(sources, log_id, chosen, &mut report)?);
+    let audited = in_order(sources.threads, &changelogs, |changelog| {
+        let mut all = outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = all.of(changelog.partition);
+        drop(all);
+        audit_lane(sources, changelog, mine?)
+    });
+    for lane in audited {
         report.merge(lane?);
     }
     Ok(report)
-}
-
-/// Audits the command partitions, some at once. The outcomes are in the order of the partitions,
-/// whatever the order of the threads.
-fn audit_lanes(
-    sources: &Sources<'_>,
-    changelogs: &BTreeMap<i32, Changelog>,
-    outputs: Outputs,
-) -> Vec<Result<Report, AuditError>> {
-    let (outputs, next) = (Mutex::new(outputs), Mutex::new(changelogs.iter()));
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let taken = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((partition, changelog)) = taken else {
-                return done;
-            };
-            let mut all = outputs.lock().unwrap_or_else(PoisonError::into_inner);
-            let mine = all.of(*partition);
-            drop(all);
-            let audited = mine.and_then(|mine| audit_lane(sources, *partition, changelog, mine));
-            done.push((*partition, audited));
-        }
-    };
-    let threads = sources.threads.clamp(1, changelogs.len().max(1));
-    let mut done = match threads {
-        1 => work(),
-        _ => std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut done = work();
-            for other in others {
-                match other.join() {
-                    Ok(more) => done.extend(more),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            done
-        }),
-    };
-    done.sort_by_key(|(partition, _)| *partition);
-    done.into_iter().map(|(_, audited)| audited).collect()
 }
 
 /// Says how many offsets will be passed.
@@ -121,71 +88,69 @@ fn announce(sources: &Sources<'_>, lanes: &[i32]) -> Result<(), AuditError> {
 
 /// What the changelogs of one task said: everything but their rows.
 struct Changelog {
+    partition: i32,
     contents: Contents,
     digest: Digest,
 }
 
 impl Changelog {
-    fn read(
-        sources: &Sources<'_>,
-        partition: i32,
-        report: &mut Report,
-    ) -> Result<Self, AuditError> {
+    fn read(sources: &Sources<'_>, partition: i32) -> Result<(Self, Report), AuditError> {
         let (_, part) = sources.part()?;
-        let source = sources.source();
-        let mut contents = Contents::read(&source, sources.naming, part.name, partition)?;
+        let (source, mut report) = (sources.source(), Report::default());
+        let (contents, mut restored) = Contents::read(&source, sources.naming, part, partition)?;
         report.records += contents.read;
-        positions::changelog(&contents, report);
+        positions::changelog(&contents, &mut report);
         if let Some(committed) = sources.committed {
-            positions::group(&contents, committed.get(&partition).copied(), report);
+            let committed = committed.get(&partition).copied();
+            positions::group(&contents, committed, &mut report);
         }
         let live = sources.live(partition)?;
         if let Some(live) = &live {
-            positions::store(&contents, live, report)?;
+            positions::store(&contents, live, &mut report)?;
         }
-        let restored = contents.restored(&part.stores)?;
-        let digest = restored::is_live_store(&contents, &restored, live.as_ref(), report)?;
-        contents.forget_rows();
-        Ok(Self { contents, digest })
+        let live = live.as_ref();
+        let digest = restored::is_live_store(&contents, &mut restored, live, &mut report)?;
+        let changelog = Self {
+            partition,
+            contents,
+            digest,
+        };
+        Ok((changelog, report))
     }
 }
 
 /// Audits one command partition.
 fn audit_lane(
     sources: &Sources<'_>,
-    partition: i32,
     changelog: &Changelog,
     outputs: LaneOutputs,
 ) -> Result<Report, AuditError> {
+    let (_, part) = sources.part()?;
+    let (partition, contents) = (changelog.partition, &changelog.contents);
     let mut report = Report::default();
     report.partitions = 1;
-    let (_, part) = sources.part()?;
-    let contents = &changelog.contents;
-    let topic: Arc<str> = sources.commands()?.into();
     let lane = Lane {
-        topic: Arc::clone(&topic),
+        topic: sources.commands()?.into(),
         partition,
         until: contents.input(),
     };
-    let ends = sources.input_ends(&topic, partition, lane.until)?;
     let mut pass = Pass {
-        lane,
-        replay: Replay::new(sources.rules()?, partition, outputs.skips)?,
+        lane: lane.clone(),
         checkers: Checkers::new(sources.most_late_ms),
         merge: outputs.merge,
         complete_after_ms: outputs.complete_after_ms.unwrap_or(i64::MIN),
-        secret: sources.secret,
         outputs: Vec::new(),
     };
-    sources.source().read(&topic, &ends, &mut |record| {
-        report.records += 1;
-        pass.take(record, &mut report)
+    let (replay, records) = ahead::replay(sources, &lane, outputs.skips, &mut |turn| {
+        pass.take(&turn, &mut report)
     })?;
+    report.records += records;
     let changelog_topic = sources.naming.changelog(part.name);
     let at_rest = contents.is_unchanged(&sources.source(), &changelog_topic, partition)?;
-    pass.finish(sources.live(partition)?.as_ref(), at_rest, &mut report)?;
-    let expected = contents.digest_of(&pass.replay.state)?;
-    let place = pass.lane.end();
+    let live = sources.live(partition)?;
+    pass.finish(&replay, live.as_ref(), at_rest, &mut report)?;
+    let expected = contents.digest_of(&replay.state)?;
+    let place = lane.end();
     let same = replayed::same_rows(&place, (&expected, &changelog.digest), &mut report);
     if !same && sources.stores.is_none() {
         let text = format!(
@@ -195,8 +160,8 @@ fn audit_lane(
         report.find(Checker::D2, &restored::place_of(contents), text);
     }
     if !same && at_rest {
-        let now = Contents::read(&sources.source(), sources.naming, part.name, partition)?;
-        replayed::differences(&place, &pass.replay.state, &now, &mut report)?;
+        let (_, now) = Contents::read(&sources.source(), sources.naming, part, partition)?;
+        replayed::differences(&place, &replay.state, &now, &mut report)?;
     }
     Ok(report)
 }

@@ -6,6 +6,7 @@
 //! of blocks; when all blocks together exceed the budget they move to one file without a name.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
 use std::io::Write as _;
@@ -139,8 +140,8 @@ impl Spill {
         Ok(())
     }
 
-    /// Takes out what came of one command partition, to be read in the order of the stamps.
-    pub(crate) fn merge(&mut self, partition: i32) -> Result<Merge, AuditError> {
+    /// Takes out what came of one command partition, each run in order.
+    pub(crate) fn take(&mut self, partition: i32) -> Vec<Cursor> {
         let runs = self.lanes.remove(&partition).unwrap_or_default().runs;
         let held = |block: &Block| match block {
             Block::Held(bytes) => bytes.len(),
@@ -148,17 +149,9 @@ impl Spill {
         };
         let blocks = runs.iter().flat_map(|run| &run.blocks);
         self.held -= blocks.map(held).sum::<usize>();
-        let cursors = runs.into_iter().map(Cursor::new).collect();
-        let mut merge = Merge {
-            cursors,
-            heads: BinaryHeap::new(),
-            file: self.file.clone(),
-            directory: self.directory.clone(),
-        };
-        for index in 0..merge.cursors.len() {
-            merge.advance(index)?;
-        }
-        Ok(merge)
+        let directory: Arc<Path> = self.directory.as_path().into();
+        let cursor = |run| Cursor::new(run, self.file.clone(), Arc::clone(&directory));
+        runs.into_iter().map(cursor).collect()
     }
 }
 
@@ -181,33 +174,33 @@ impl Run {
 pub(crate) struct Merge {
     cursors: Vec<Cursor>,
     heads: BinaryHeap<Reverse<(Stamp, Channel, usize)>>,
-    file: Option<Arc<File>>,
-    directory: PathBuf,
 }
 
-struct Cursor {
+/// A place in a run.
+pub(crate) struct Cursor {
     topic: Arc<str>,
     channel: Channel,
     partition: i32,
     blocks: std::vec::IntoIter<Block>,
     block: Vec<u8>,
     at: usize,
-}
-
-impl Cursor {
-    fn new(run: Run) -> Self {
-        Self {
-            topic: run.topic,
-            channel: run.channel,
-            partition: run.partition,
-            blocks: run.blocks.into_iter(),
-            block: Vec::new(),
-            at: 0,
-        }
-    }
+    file: Option<Arc<File>>,
+    directory: Arc<Path>,
 }
 
 impl Merge {
+    /// Merges runs. Which of two equal outputs comes first depends on their places alone.
+    pub(crate) fn new(mut cursors: Vec<Cursor>) -> Result<Self, AuditError> {
+        cursors.sort_by_key(|cursor| (cursor.channel, cursor.partition));
+        let mut heads = BinaryHeap::new();
+        for (index, cursor) in cursors.iter_mut().enumerate() {
+            if let Some(stamp) = cursor.head()? {
+                heads.push(Reverse((stamp, cursor.channel, index)));
+            }
+        }
+        Ok(Self { cursors, heads })
+    }
+
     /// The stamp of the next output.
     pub(crate) fn next_stamp(&self) -> Option<Stamp> {
         self.heads.peek().map(|Reverse((stamp, ..))| *stamp)
@@ -215,43 +208,18 @@ impl Merge {
 
     /// The next output.
     pub(crate) fn next(&mut self) -> Result<Option<Output>, AuditError> {
-        let Some(Reverse((stamp, channel, index))) = self.heads.pop() else {
+        let Some(mut top) = self.heads.peek_mut() else {
             return Ok(None);
         };
+        let Reverse((stamp, channel, index)) = *top;
         let cursor = &mut self.cursors[index];
         let (offset, key, value) = cursor.take();
         let place = Place::new(Arc::clone(&cursor.topic), cursor.partition, offset);
-        let output = Output::read(stamp, place, channel, key, value);
-        self.advance(index)?;
-        Ok(Some(output))
-    }
-
-    /// Shows the head of a run to the heap, if there is one.
-    fn advance(&mut self, index: usize) -> Result<(), AuditError> {
-        let cursor = &mut self.cursors[index];
-        if cursor.at == cursor.block.len() {
-            cursor.at = 0;
-            cursor.block = match cursor.blocks.next() {
-                None => return Ok(()),
-                Some(Block::Held(bytes)) => bytes,
-                Some(Block::Written { at, bytes }) => {
-                    let mut block = vec![0; bytes];
-                    let read = self
-                        .file
-                        .as_ref()
-                        .map(|file| file.read_exact_at(&mut block, at));
-                    read.unwrap_or(Ok(())).map_err(|source| AuditError::Spill {
-                        directory: self.directory.clone(),
-                        source,
-                    })?;
-                    block
-                }
-            };
+        match cursor.head()? {
+            Some(stamp) => top.0.0 = stamp,
+            None => drop(PeekMut::pop(top)),
         }
-        if let Some(stamp) = cursor.stamp() {
-            self.heads.push(Reverse((stamp, cursor.channel, index)));
-        }
-        Ok(())
+        Ok(Some(Output::read(stamp, place, channel, key, value)))
     }
 }
 
@@ -271,9 +239,43 @@ fn encode(block: &mut Vec<u8>, stamp: Stamp, offset: i64, key: &[u8], value: &[u
 }
 
 impl Cursor {
-    fn stamp(&self) -> Option<Stamp> {
+    fn new(run: Run, file: Option<Arc<File>>, directory: Arc<Path>) -> Self {
+        Self {
+            // A name of its own: threads that count the holders of a shared one wait for each other.
+            topic: (&*run.topic).into(),
+            channel: run.channel,
+            partition: run.partition,
+            blocks: run.blocks.into_iter(),
+            block: Vec::new(),
+            at: 0,
+            file,
+            directory,
+        }
+    }
+
+    /// The stamp under the cursor; none at the end of the run.
+    fn head(&mut self) -> Result<Option<Stamp>, AuditError> {
+        if self.at == self.block.len() {
+            self.at = 0;
+            self.block = match self.blocks.next() {
+                None => Vec::new(),
+                Some(Block::Held(bytes)) => bytes,
+                Some(Block::Written { at, bytes }) => self.written(at, bytes)?,
+            };
+        }
         let end = self.at + stagedoor_topology::STAMP_LENGTH;
-        Stamp::decode(self.block.get(self.at..end)?)
+        Ok(self.block.get(self.at..end).and_then(Stamp::decode))
+    }
+
+    fn written(&self, at: u64, bytes: usize) -> Result<Vec<u8>, AuditError> {
+        let mut block = vec![0; bytes];
+        let file = self.file.as_ref();
+        let read = file.map_or(Ok(()), |file| file.read_exact_at(&mut block, at));
+        read.map_err(|source| AuditError::Spill {
+            directory: self.directory.to_path_buf(),
+            source,
+        })?;
+        Ok(block)
     }
 
     /// Offset, key and value of the entry under the cursor, which moves on.
@@ -335,7 +337,7 @@ mod tests {
         for budget in [1 << 30, 20_000] {
             let mut spill = filled(budget, 5_000);
             assert_eq!(spill.file.is_some(), budget == 20_000);
-            let mut merge = spill.merge(0).unwrap();
+            let mut merge = Merge::new(spill.take(0)).unwrap();
             for offset in 0..5_000 {
                 for index in 0..2 {
                     assert_eq!(merge.next_stamp(), Some(stamp(offset, index)));
@@ -345,7 +347,7 @@ mod tests {
                 }
             }
             assert!(merge.next().unwrap().is_none());
-            assert_eq!(spill.merge(0).unwrap().next_stamp(), None);
+            assert!(spill.take(0).is_empty());
         }
     }
 
@@ -359,7 +361,7 @@ mod tests {
                 .push(stamp(offset, 0), place, (0, 0), (b"", b""))
                 .unwrap();
         }
-        let mut merge = spill.merge(0).unwrap();
+        let mut merge = Merge::new(spill.take(0)).unwrap();
         let mut found = Vec::new();
         while let Some(output) = merge.next().unwrap() {
             found.push(output.stamp.offset);

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
+use stagedoor_avro::{AvroRecord as _, AvroView};
 use stagedoor_processors::concert::records::CommandResult;
 use stagedoor_topology::Stamp;
 use stagedoor_topology::log::InputPosition;
@@ -141,7 +144,7 @@ pub(crate) enum Verdict {
 
 impl Answer {
     fn read(value: &[u8]) -> Option<Self> {
-        let result: CommandResult = stagedoor_avro::decode(value).ok()?;
+        let result: ResultView<'_> = stagedoor_avro::view(value).ok()?;
         let verdict = match (&result.rejection, result.concert_created) {
             (Some(rejection), _) if rejection.code == "idempotency_mismatch" => Verdict::Mismatch,
             (Some(_), _) => Verdict::Refused,
@@ -149,11 +152,42 @@ impl Answer {
             (None, _) => Verdict::Effect,
         };
         Some(Self {
-            scope: inputs::scope(&result.concert, &result.user, &result.command_id),
+            scope: inputs::scope(result.concert, result.user, result.command_id),
             bytes: digest(&[value]),
             verdict,
         })
     }
+}
+
+/// [`CommandResult`] where it stands.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename = "CommandResult")]
+struct ResultView<'a> {
+    id: IgnoredAny,
+    user: &'a str,
+    command_id: &'a str,
+    concert: &'a str,
+    #[serde(borrow)]
+    rejection: Option<RejectionView<'a>>,
+    reservation: IgnoredAny,
+    concert_created: Option<bool>,
+}
+
+/// [`Rejection`] where it stands.
+///
+/// [`Rejection`]: stagedoor_processors::concert::records::Rejection
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename = "Rejection")]
+struct RejectionView<'a> {
+    code: &'a str,
+    detail: IgnoredAny,
+    taken: IgnoredAny,
+    alternatives: IgnoredAny,
+    errors: IgnoredAny,
+}
+
+impl<'a> AvroView<'a> for ResultView<'a> {
+    const NAME: &'static str = CommandResult::NAME;
 }
 
 /// A digest of several texts, each with its length in front.
@@ -166,4 +200,50 @@ pub(crate) fn digest(parts: &[&[u8]]) -> Hash {
     let mut short = Hash::default();
     short.copy_from_slice(&hash.finalize()[..16]);
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use stagedoor_processors::concert::records::{Rejection, ReservationView};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_where_it_stands_with_its_sender_and_its_verdict() {
+        let rejection = |code: &str| Rejection {
+            code: code.to_owned(),
+            detail: "why".to_owned(),
+            taken: vec!["A-1-1".to_owned()],
+            alternatives: vec!["A-1-2".to_owned(), "A-1-3".to_owned()],
+            ..Rejection::default()
+        };
+        let cases = [
+            (Some(rejection("seat_taken")), None, Verdict::Refused),
+            (
+                Some(rejection("idempotency_mismatch")),
+                None,
+                Verdict::Mismatch,
+            ),
+            (None, Some(false), Verdict::Stands),
+            (None, Some(true), Verdict::Effect),
+            (None, None, Verdict::Effect),
+        ];
+        for (rejection, concert_created, verdict) in cases {
+            let result = CommandResult {
+                id: [7; 16],
+                user: "ann".to_owned(),
+                command_id: "k1".to_owned(),
+                concert: "c".to_owned(),
+                rejection,
+                reservation: Some(ReservationView::default()),
+                concert_created,
+            };
+            let mut bytes = Vec::new();
+            stagedoor_avro::encode(&result, &mut bytes).unwrap();
+            let answer = Answer::read(&bytes).unwrap();
+            let expected = (inputs::scope("c", "ann", "k1"), verdict, digest(&[&bytes]));
+            assert_eq!((answer.scope, answer.verdict, answer.bytes), expected);
+        }
+        assert_eq!(Answer::read(b"garbage"), None);
+    }
 }

@@ -1,15 +1,14 @@
 //! Replay verify: the state that the command log gives against the one that the changelog holds.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use stagedoor_state::{Digest, ReadState as _, TaskState};
+use stagedoor_state::{Digest, TaskState};
 use stagedoor_topology::Checkpoint;
 use stagedoor_topology::log::InputPosition;
 
 use crate::after_crash::{replay_until, skipped_units};
 use crate::checkers::replayed::different_rows;
-use crate::contents::{Contents, Rows};
+use crate::contents::Contents;
 use crate::error::AuditError;
 use crate::replay::Replay;
 use crate::sources::Sources;
@@ -63,13 +62,14 @@ pub fn verify(sources: &Sources<'_>, each: &mut dyn FnMut(&Verified)) -> Result<
     let mut skips = skipped_units(sources)?;
     for partition in sources.lanes()? {
         let (index, part) = sources.part()?;
-        let contents = Contents::read(&sources.source(), sources.naming, part.name, partition)?;
+        let (contents, restored) =
+            Contents::read(&sources.source(), sources.naming, part, partition)?;
         let skips = skips.remove(&partition).unwrap_or_default();
         let replay = replay_until(sources, partition, contents.input(), skips)?;
         each(&compare(
             sources,
             format!("{index}_{partition}"),
-            &contents,
+            (&contents, restored),
             &replay,
         )?);
     }
@@ -79,12 +79,11 @@ pub fn verify(sources: &Sources<'_>, each: &mut dyn FnMut(&Verified)) -> Result<
 fn compare(
     sources: &Sources<'_>,
     task: String,
-    contents: &Contents,
+    (contents, restored): (&Contents, TaskState),
     replay: &Replay<'_>,
 ) -> Result<Verified, AuditError> {
     let (_, part) = sources.part()?;
     let replayed = contents.digest_of(&replay.state)?;
-    let restored = contents.restored(&part.stores)?;
     let mut verified = Verified {
         task,
         position: contents.input(),
@@ -133,11 +132,6 @@ fn first_difference(
     replayed: &TaskState,
     other: &TaskState,
 ) -> Result<Option<(&'static str, String)>, AuditError> {
-    let mut rows = Rows::new();
-    other.scan_bytes(&[1], &[u8::MAX - 1], &mut |key, value| {
-        rows.insert(key.to_vec(), value.to_vec());
-        ControlFlow::Continue(())
-    })?;
-    let different = different_rows(replayed, &rows)?;
+    let different = different_rows(replayed, other)?;
     Ok(different.into_iter().next())
 }

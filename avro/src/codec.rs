@@ -1,6 +1,6 @@
 //! Records in and out: a Rust struct to framed bytes and back, without a dynamic value in between.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::Deserialize, de::DeserializeOwned};
 
 use crate::{AvroError, RegisteredSchema, datum, registry, wire};
 
@@ -12,6 +12,14 @@ pub trait AvroRecord: Serialize + DeserializeOwned {
     const NAME: &'static str;
 }
 
+/// A Rust type that a record is read into where it stands: text may be borrowed from the bytes, and
+/// fields that nobody needs are skipped by `serde::de::IgnoredAny`. It has the fields of the record's
+/// own type in their order.
+pub trait AvroView<'de>: Deserialize<'de> {
+    /// Full name of the record.
+    const NAME: &'static str;
+}
+
 /// Appends `record` to `out` as a framed value.
 ///
 /// # Errors
@@ -19,7 +27,7 @@ pub trait AvroRecord: Serialize + DeserializeOwned {
 /// and [`AvroError::WrongRecord`] if the type's constants do not fit the catalogue. `out` is then
 /// as it was before.
 pub fn encode<R: AvroRecord>(record: &R, out: &mut Vec<u8>) -> Result<(), AvroError> {
-    encode_with(schema_for::<R>(R::SCHEMA_ID)?, record, out)
+    encode_with(schema_for(R::NAME, R::SCHEMA_ID)?, record, out)
 }
 
 /// Decodes a framed value with the schema that it was written with.
@@ -28,8 +36,20 @@ pub fn encode<R: AvroRecord>(record: &R, out: &mut Vec<u8>) -> Result<(), AvroEr
 /// [`AvroError::NotFramed`], [`AvroError::UnknownSchemaId`], [`AvroError::WrongRecord`] if the
 /// value is of another record, [`AvroError::Undecodable`], [`AvroError::TrailingBytes`].
 pub fn decode<R: AvroRecord>(bytes: &[u8]) -> Result<R, AvroError> {
+    read(R::NAME, bytes)
+}
+
+/// As [`decode`], without copying what the type borrows.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn view<'de, V: AvroView<'de>>(bytes: &'de [u8]) -> Result<V, AvroError> {
+    read(V::NAME, bytes)
+}
+
+fn read<'de, T: Deserialize<'de>>(name: &'static str, bytes: &'de [u8]) -> Result<T, AvroError> {
     let (id, datum) = wire::split(bytes)?;
-    decode_with(schema_for::<R>(id)?, datum)
+    decode_with(schema_for(name, id)?, datum)
 }
 
 /// The schema that a framed value was written with, to tell apart the records of a topic that
@@ -44,15 +64,15 @@ pub fn schema_of(bytes: &[u8]) -> Result<&'static RegisteredSchema, AvroError> {
         .ok_or(AvroError::UnknownSchemaId { id })
 }
 
-fn schema_for<R: AvroRecord>(id: u32) -> Result<&'static RegisteredSchema, AvroError> {
+fn schema_for(name: &'static str, id: u32) -> Result<&'static RegisteredSchema, AvroError> {
     let schema = registry()
         .by_id(id)
         .ok_or(AvroError::UnknownSchemaId { id })?;
-    if schema.name == R::NAME {
+    if schema.name == name {
         Ok(schema)
     } else {
         Err(AvroError::WrongRecord {
-            expected: R::NAME,
+            expected: name,
             found: schema.name,
         })
     }
@@ -76,9 +96,9 @@ fn encode_with<T: Serialize>(
     })
 }
 
-fn decode_with<T: DeserializeOwned>(
+fn decode_with<'de, T: Deserialize<'de>>(
     schema: &RegisteredSchema,
-    datum: &[u8],
+    datum: &'de [u8],
 ) -> Result<T, AvroError> {
     let (record, id) = (schema.name, schema.id);
     let (value, left) = datum::read(schema.plan(), datum).map_err(|problem| {

@@ -287,3 +287,47 @@ fn a_field_that_the_struct_lacks_is_unencodable() {
         "{result:?}"
     );
 }
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ReleaseHold {
+    user: String,
+    command_id: String,
+    reservation: String,
+}
+
+impl AvroRecord for ReleaseHold {
+    const SCHEMA_ID: u32 = 22;
+    const NAME: &'static str = "stagedoor.concert.ReleaseHold";
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename = "ReleaseHold")]
+struct ReleaseView<'a> {
+    user: &'a str,
+    #[expect(dead_code, reason = "what nobody needs still has its place")]
+    command_id: serde::de::IgnoredAny,
+    reservation: &'a str,
+}
+
+impl<'a> AvroView<'a> for ReleaseView<'a> {
+    const NAME: &'static str = ReleaseHold::NAME;
+}
+
+#[test]
+fn a_view_borrows_its_text_and_skips_what_nobody_needs() {
+    let record = ReleaseHold {
+        user: "ann".to_owned(),
+        command_id: "k1".to_owned(),
+        reservation: "r1".to_owned(),
+    };
+    let mut bytes = Vec::new();
+    encode(&record, &mut bytes).unwrap();
+    let seen: ReleaseView<'_> = view(&bytes).unwrap();
+    assert_eq!((seen.user, seen.reservation), ("ann", "r1"));
+    assert!(bytes.as_ptr_range().contains(&seen.user.as_ptr()));
+    bytes[4] = 21;
+    let other = view::<ReleaseView<'_>>(&bytes).unwrap_err();
+    assert!(matches!(other, AvroError::WrongRecord { .. }), "{other}");
+    assert!(view::<ReleaseView<'_>>(b"garbage").is_err());
+}

@@ -55,7 +55,7 @@ mod shape;
 mod subjects;
 mod wire;
 
-pub use codec::{AvroRecord, decode, encode, schema_of};
+pub use codec::{AvroRecord, AvroView, decode, encode, schema_of, view};
 pub use error::{AvroError, CatalogueError, SubjectError};
 pub use registry::{RegisteredSchema, Registry, registry};
 /// The serde attribute of `bytes` and `fixed` fields: `#[serde(with = "stagedoor_avro::bytes")]`.

@@ -141,7 +141,10 @@ fn append(appender: &dyn Appender, topic: &str, value: &[u8]) {
 }
 
 /// Polls a condition; the bench measures seconds, so a few milliseconds do not matter.
-fn until(what: &str, mut condition: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub(crate) fn until(
+    what: &str,
+    mut condition: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(120);
     while !condition()? {
         anyhow::ensure!(

@@ -1,8 +1,10 @@
 //! `stagedoor-bench`: the suite that measures everything, and its single parts.
 
 mod application;
+mod audit;
 mod bare_loop;
 mod ceiling;
+mod history;
 mod in_process;
 mod load;
 mod on_embedded;
@@ -94,6 +96,8 @@ enum Scenario {
     /// The bare loop until its end; the suite measures it.
     #[command(hide = true)]
     Ceiling(ceiling::CeilingArgs),
+    /// Records a second of the audit, over a history on the embedded log.
+    Audit(audit::AuditArgs),
     /// Load over HTTP against a service that runs, in a closed or an open loop.
     Http(Box<over_http::HttpArgs>),
 }
@@ -128,6 +132,7 @@ fn main() -> anyhow::Result<ExitCode> {
             holds,
             rounds,
         } => on_kafka::run(&bootstrap_servers, holds, rounds),
+        Scenario::Audit(arguments) => audit::run(&arguments),
         Scenario::Http(arguments) => over_http::run(&arguments),
         Scenario::Ceiling(arguments) => ceiling::run(&arguments),
         Scenario::Suite(arguments) => return Ok(suite::run(&arguments)),

@@ -4,13 +4,14 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use common::{
     ACCOUNTS, Account, AccountKey, Backend, COUNT_BY_OWNER, DUE, RECEIPTS, SUM_BY_OWNER, account,
     changes, entries, everything, key, restore, rows,
 };
 use proptest::prelude::*;
-use stagedoor_state::{KeyRange, Savepoint, TaskState, TypedRead};
+use stagedoor_state::{KeyRange, ReadState as _, Savepoint, TaskState, TypedRead};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -221,6 +222,18 @@ impl Run {
             .map(|(key, row)| (row.due_at_ms, key.0.clone(), key.1))
             .collect();
         due.sort();
+        // As timers are asked for: up to a time that goes back and forth with what is stored.
+        for now in [1_i64, 4] {
+            let mut until = vec![DUE.id()];
+            until.extend_from_slice(&(now ^ i64::MIN).to_be_bytes());
+            let mut found = 0;
+            let counted = self.live.scan_bytes(&[DUE.id()], &until, &mut |_, _| {
+                found += 1;
+                ControlFlow::Continue(())
+            });
+            counted.expect("readable entries");
+            assert_eq!(found, due.iter().filter(|entry| entry.0 < now).count());
+        }
         let until_three = KeyRange::from_until(&i64::MIN, &3_i64);
         let found = entries(&self.live, &DUE, until_three);
         assert_eq!(

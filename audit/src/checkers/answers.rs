@@ -1,6 +1,9 @@
 //! C1: one answer per accepted command, one effect per key, from then on the same bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::checkers::REMEMBERED_MS;
 use crate::facts::What;
@@ -15,9 +18,9 @@ use crate::turn::{Answer, Channel, Hash, Lane, Output, Turn, Verdict};
 /// keys of one day of log time.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    effects: BTreeMap<Scope, Effect>,
+    effects: HashMap<Scope, Effect>,
     /// The keys of live reservations, by their names.
-    live: BTreeMap<String, Scope>,
+    live: HashMap<Rc<str>, Scope>,
     /// When keys are forgotten.
     forgotten: BTreeSet<(i64, Scope)>,
     commands: usize,
@@ -150,7 +153,7 @@ impl Keys {
         self.effects.insert(scope, effect);
         match what {
             Some(What::Held(taken, _)) => {
-                self.live.insert(taken.reservation.clone(), scope);
+                self.live.insert(Rc::clone(&taken.reservation), scope);
             }
             Some(What::Listed(..)) => {}
             Some(What::Released(..) | What::Expired(..)) | None => {

@@ -1,7 +1,9 @@
 //! S2: free, held and sold add up to the capacity after every offset, seat by seat.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use hashbrown::{HashMap, HashSet};
 use stagedoor_processors::concert::queries::{SeatMap, seat_map};
 use stagedoor_processors::concert::records::{ConcertListing, SectionPlan};
 use stagedoor_state::ReadState;
@@ -15,19 +17,19 @@ use crate::turn::Turn;
 /// see. It keeps one entry for every section and for every seat that is held.
 #[derive(Debug, Default)]
 pub(crate) struct Capacity {
-    halls: BTreeMap<String, Hall>,
+    halls: BTreeMap<Rc<str>, Hall>,
     offsets: usize,
 }
 
 /// A concert's sections by id.
 #[derive(Debug, Default)]
-struct Hall(BTreeMap<String, Section>);
+struct Hall(HashMap<String, Section>);
 
 /// What a section has and what of it is held.
 #[derive(Debug)]
 struct Section {
     plan: SectionPlan,
-    held: BTreeSet<(i32, i32)>,
+    held: HashSet<(i32, i32)>,
     places: i64,
 }
 
@@ -38,13 +40,13 @@ impl Capacity {
             self.offsets += 1;
             let (taken, holds) = match what {
                 What::Listed(concert, listing) => {
-                    self.halls.insert(concert.clone(), Hall::of(listing));
+                    self.halls.insert(Rc::clone(concert), Hall::of(listing));
                     continue;
                 }
                 What::Held(taken, _) => (taken, true),
                 What::Released(taken, _) | What::Expired(taken, _) => (taken, false),
             };
-            let outcome = match self.halls.get_mut(taken.concert.as_str()) {
+            let outcome = match self.halls.get_mut(&taken.concert) {
                 Some(hall) => hall.change(taken, holds),
                 None => Err(format!(
                     "the concert {} was never put on sale",
@@ -83,7 +85,7 @@ impl Capacity {
 impl Hall {
     fn of(listing: &ConcertListing) -> Self {
         let section = |plan: &SectionPlan| {
-            let (held, places) = (BTreeSet::new(), 0);
+            let (held, places) = (HashSet::new(), 0);
             let plan = plan.clone();
             (plan.id.clone(), Section { plan, held, places })
         };
@@ -97,16 +99,16 @@ impl Hall {
 
     fn change(&mut self, taken: &Taken, holds: bool) -> Result<(), String> {
         for label in &taken.seats {
-            let (section, seat) = place_of(label).ok_or(format!("{label} is no seat"))?;
+            let (section, seat) = place_of(label).ok_or_else(|| format!("{label} is no seat"))?;
             let found = self
                 .0
                 .get_mut(section)
-                .ok_or(format!("there is no section {section}"))?;
+                .ok_or_else(|| format!("there is no section {section}"))?;
             found.change_seat(label, seat, holds)?;
         }
         for general in &taken.general {
             let found = self.0.get_mut(general.section.as_str());
-            let found = found.ok_or(format!("there is no section {}", general.section))?;
+            let found = found.ok_or_else(|| format!("there is no section {}", general.section))?;
             let quantity = i64::from(general.quantity);
             found.places += if holds { quantity } else { -quantity };
             let capacity = found.plan.capacity.map_or(0, i64::from);

@@ -1,7 +1,9 @@
 //! S5: a hold ends at the first record at or after its deadline: never early, never used late.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::facts::{HoldTimes, Taken, What};
 use crate::inputs::Input;
@@ -13,9 +15,9 @@ use crate::turn::{Lane, Turn};
 #[derive(Debug)]
 pub(crate) struct Clock {
     most_late_ms: Option<i64>,
-    hold_ms: BTreeMap<String, i64>,
-    deadlines: BTreeMap<Arc<str>, i64>,
-    due: BTreeSet<(i64, Arc<str>)>,
+    hold_ms: HashMap<Rc<str>, i64>,
+    deadlines: HashMap<Rc<str>, i64>,
+    due: BTreeSet<(i64, Rc<str>)>,
     records: usize,
     expired: usize,
 }
@@ -25,8 +27,8 @@ impl Clock {
     pub(crate) fn new(most_late_ms: Option<i64>) -> Self {
         Self {
             most_late_ms,
-            hold_ms: BTreeMap::new(),
-            deadlines: BTreeMap::new(),
+            hold_ms: HashMap::new(),
+            deadlines: HashMap::new(),
             due: BTreeSet::new(),
             records: 0,
             expired: 0,
@@ -78,7 +80,7 @@ impl Clock {
         let outcome = match what {
             What::Listed(concert, listing) => {
                 let hold_ms = i64::from(listing.hold_seconds) * 1_000;
-                self.hold_ms.insert(concert.clone(), hold_ms);
+                self.hold_ms.insert(Rc::clone(concert), hold_ms);
                 Ok(())
             }
             What::Held(taken, times) => self.hold(input, taken, *times),
@@ -91,19 +93,14 @@ impl Clock {
     }
 
     fn hold(&mut self, input: &Input, taken: &Taken, times: HoldTimes) -> Result<(), String> {
-        let hold_ms = self
-            .hold_ms
-            .get(taken.concert.as_str())
-            .copied()
-            .unwrap_or(0);
+        let hold_ms = self.hold_ms.get(&taken.concert).copied().unwrap_or(0);
         let deadline = input.time_ms + hold_ms;
-        let name: Arc<str> = taken.reservation.as_str().into();
-        self.deadlines.insert(Arc::clone(&name), deadline);
-        self.due.insert((deadline, name));
+        let name = &taken.reservation;
+        self.deadlines.insert(Rc::clone(name), deadline);
+        self.due.insert((deadline, Rc::clone(name)));
         if (times.held_at_ms, times.expires_at_ms) == (input.time_ms, deadline) {
             return Ok(());
         }
-        let name = &taken.reservation;
         let time_ms = input.time_ms;
         Err(format!(
             "{name} is held at {time_ms} until {deadline}, and says {times:?}"
@@ -111,7 +108,7 @@ impl Clock {
     }
 
     fn end(&mut self, taken: &Taken) -> Option<i64> {
-        let (name, deadline) = self.deadlines.remove_entry(taken.reservation.as_str())?;
+        let (name, deadline) = self.deadlines.remove_entry(&taken.reservation)?;
         self.due.remove(&(deadline, name));
         Some(deadline)
     }
@@ -135,7 +132,7 @@ impl Clock {
         let (name, now_ms) = (&taken.reservation, input.time_ms);
         let deadline = self
             .end(taken)
-            .ok_or(format!("{name} expires and is not held"))?;
+            .ok_or_else(|| format!("{name} expires and is not held"))?;
         if now_ms < deadline {
             return Err(format!(
                 "{name} expires at {now_ms}, before its deadline {deadline}"

@@ -1,6 +1,9 @@
 //! S3: no user has more live seats of a concert than it allows.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::facts::{Taken, What};
 use crate::report::{Checker, Place, Report};
@@ -10,8 +13,8 @@ use crate::turn::Turn;
 /// for every concert, and one for every user who has live seats.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
-    limits: BTreeMap<String, i64>,
-    live: BTreeMap<String, BTreeMap<String, i64>>,
+    limits: HashMap<Rc<str>, i64>,
+    live: HashMap<Rc<str>, HashMap<Rc<str>, i64>>,
     holds: usize,
     users: usize,
 }
@@ -23,8 +26,8 @@ impl Limits {
             match what {
                 What::Listed(concert, listing) => {
                     let limit = i64::from(listing.max_seats_per_user);
-                    self.limits.insert(concert.clone(), limit);
-                    self.live.entry(concert.clone()).or_default();
+                    self.limits.insert(Rc::clone(concert), limit);
+                    self.live.entry(Rc::clone(concert)).or_default();
                 }
                 What::Held(taken, _) => self.hold(&output.place, taken, report),
                 What::Released(taken, _) | What::Expired(taken, _) => self.end(taken),
@@ -41,16 +44,21 @@ impl Limits {
     /// Entries that are kept.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
-        self.limits.len() + self.live.values().map(BTreeMap::len).sum::<usize>()
+        self.limits.len() + self.live.values().map(HashMap::len).sum::<usize>()
     }
 
     fn hold(&mut self, place: &Place, taken: &Taken, report: &mut Report) {
         self.holds += 1;
         let (concert, user) = (&taken.concert, &taken.user);
         let limit = self.limits.get(concert).copied().unwrap_or(0);
-        let of = self.live.entry(concert.clone()).or_default();
-        self.users += usize::from(!of.contains_key(user));
-        let seats = of.entry(user.clone()).or_default();
+        let of = self.live.entry(Rc::clone(concert)).or_default();
+        let seats = match of.entry(Rc::clone(user)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                self.users += 1;
+                new.insert(0)
+            }
+        };
         *seats += taken.quantity();
         if *seats > limit {
             let text = format!("{user} has {seats} seats of {concert}, limit {limit}");

@@ -1,7 +1,9 @@
 //! S1: a seat has one live owner over all time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::checkers::REMEMBERED_MS;
 use crate::facts::{Taken, What};
@@ -15,12 +17,15 @@ use crate::turn::Turn;
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
     /// The live reservation of each seat that was ever taken, by concert.
-    seats: BTreeMap<String, BTreeMap<String, Option<Arc<str>>>>,
-    live: BTreeMap<Arc<str>, Taken>,
-    ended: BTreeSet<Arc<str>>,
-    endings: VecDeque<(i64, Arc<str>)>,
+    seats: HashMap<Rc<str>, Hall>,
+    live: HashMap<Rc<str>, Rc<Taken>>,
+    ended: HashSet<Rc<str>>,
+    endings: VecDeque<(i64, Rc<str>)>,
     events: usize,
 }
+
+/// Reservations of seats by their labels.
+type Hall = HashMap<Rc<str>, Option<Rc<str>>>;
 
 impl Owners {
     /// Takes one turn.
@@ -41,14 +46,14 @@ impl Owners {
     /// Says how much was looked at.
     pub(crate) fn finish(&self, report: &mut Report) {
         report.look(Checker::S1, "events", self.events);
-        let seats = self.seats.values().map(BTreeMap::len);
+        let seats = self.seats.values().map(HashMap::len);
         report.look(Checker::S1, "seats", seats.sum());
     }
 
     /// Entries that are kept.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
-        let seats: usize = self.seats.values().map(BTreeMap::len).sum();
+        let seats: usize = self.seats.values().map(HashMap::len).sum();
         seats + self.live.len() + self.ended.len() + self.endings.len()
     }
 
@@ -61,31 +66,26 @@ impl Owners {
         }
     }
 
-    fn hold(&mut self, place: &Place, taken: &Taken, report: &mut Report) {
-        let name: Arc<str> = taken.reservation.as_str().into();
-        if self.ended.contains(&name) || self.live.contains_key(&name) {
+    fn hold(&mut self, place: &Place, taken: &Rc<Taken>, report: &mut Report) {
+        let name = &taken.reservation;
+        if self.ended.contains(name) || self.live.contains_key(name) {
             let text = format!("{name} is held for the second time");
             report.find(Checker::S1, place, text);
         }
-        let seats = self.seats.entry(taken.concert.clone()).or_default();
+        let seats = self.seats.entry(Rc::clone(&taken.concert)).or_default();
         for seat in &taken.seats {
-            let owner = match seats.get_mut(seat) {
-                Some(owner) => owner.replace(Arc::clone(&name)),
-                None => seats
-                    .insert(seat.clone(), Some(Arc::clone(&name)))
-                    .flatten(),
-            };
-            if let Some(owner) = owner {
+            let owner = seats.entry(Rc::clone(seat)).or_default();
+            if let Some(owner) = owner.replace(Rc::clone(name)) {
                 let concert = &taken.concert;
                 let text = format!("seat {seat} of {concert} goes to {name} and is {owner}'s");
                 report.find(Checker::S1, place, text);
             }
         }
-        self.live.insert(name, taken.clone());
+        self.live.insert(Rc::clone(name), Rc::clone(taken));
     }
 
-    fn end(&mut self, place: &Place, (taken, at_ms): (&Taken, i64), report: &mut Report) {
-        let name = taken.reservation.as_str();
+    fn end(&mut self, place: &Place, (taken, at_ms): (&Rc<Taken>, i64), report: &mut Report) {
+        let name = &taken.reservation;
         let Some((name, held)) = self.live.remove_entry(name) else {
             report.find(Checker::S1, place, format!("{name} ends and is not live"));
             return;
@@ -100,7 +100,7 @@ impl Owners {
                 owner.take();
             }
         }
-        self.ended.insert(Arc::clone(&name));
+        self.ended.insert(Rc::clone(&name));
         self.endings.push_back((at_ms, name));
     }
 }

@@ -103,7 +103,7 @@ mod tests {
     fn a_row_behind_the_last_position_is_found() {
         let mut contents = contents_at(7);
         contents
-            .take(Place::new("changelog", 0, 9), b"\x01row", Some(b"value"))
+            .take(&"changelog".into(), (0, 9), b"\x01row", Some(b"value"))
             .unwrap();
         assert_eq!(check(&contents, 7, Some(7)).found(Checker::C5), 1);
     }

@@ -1,11 +1,11 @@
 //! D1: replay of the command log from offset 0 gives the same bytes: outputs and changelog rows.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use stagedoor_state::{ChangelogKind, Digest, ReadState as _, StoreKind, TaskState};
 use stagedoor_topology::Stamp;
 
-use crate::contents::{Contents, Rows};
 use crate::error::AuditError;
 use crate::replay::{Given, Replay};
 use crate::report::{Checker, Place, Report};
@@ -13,11 +13,11 @@ use crate::turn::{Channel, Lane, Output, Turn};
 
 /// Compares a replay with what a task wrote, record by record. It keeps counts alone.
 #[derive(Debug, Default)]
-pub(crate) struct Replayed {
+pub(crate) struct Comparison {
     outputs: usize,
 }
 
-impl Replayed {
+impl Comparison {
     /// Takes one turn with what the replay gives for it. Only what the replay did not give, or
     /// gave otherwise, is found.
     pub(crate) fn turn(
@@ -69,7 +69,7 @@ fn compare(lane: &Lane, written: Option<&Output>, given: Option<&Given>, report:
         (Some(written), Some(_)) => {
             report.find(Checker::D1, &written.place, "the replay gives other bytes");
         }
-        (Some(written), None) => Replayed::stray(std::slice::from_ref(written), report),
+        (Some(written), None) => Comparison::stray(std::slice::from_ref(written), report),
         (None, Some(given)) => {
             let stamp = given.stamp;
             let text = format!("the replay gives a record that is not there: {stamp:?}");
@@ -104,10 +104,10 @@ pub(crate) fn same_rows(
 pub(crate) fn differences(
     place: &Place,
     replayed: &TaskState,
-    contents: &Contents,
+    restored: &TaskState,
     report: &mut Report,
 ) -> Result<(), AuditError> {
-    for (store, key) in different_rows(replayed, &contents.rows)? {
+    for (store, key) in different_rows(replayed, restored)? {
         report.find(
             Checker::D1,
             place,
@@ -120,31 +120,30 @@ pub(crate) fn differences(
 /// Stores and keys of the rows that are not the same on both sides; windowed stores are left out.
 pub(crate) fn different_rows(
     replayed: &TaskState,
-    logged: &Rows,
+    other: &TaskState,
 ) -> Result<Vec<(&'static str, String)>, AuditError> {
     let mut different = Vec::new();
     for (id, name, kind) in replayed.stores().list() {
         if kind != StoreKind::Store(ChangelogKind::Compacted) {
             continue;
         }
-        let mut expected = Rows::new();
-        replayed.scan_bytes(&[id], &[id + 1], &mut |key, value| {
-            expected.insert(key.to_vec(), value.to_vec());
-            ControlFlow::Continue(())
-        })?;
-        let found = || logged.range(vec![id]..vec![id + 1]);
-        let both = expected.keys().chain(found().map(|(key, _)| key));
-        let mut keys: Vec<&Vec<u8>> = both.collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let differ = |key: &&&Vec<u8>| expected.get(**key) != logged.get(**key);
-        different.extend(
-            keys.iter()
-                .filter(differ)
-                .map(|key| (name, shown(&key[1..]))),
-        );
+        let (expected, found) = (rows_of(replayed, id)?, rows_of(other, id)?);
+        let keys: BTreeSet<&Vec<u8>> = expected.keys().chain(found.keys()).collect();
+        let differ = |key: &&Vec<u8>| expected.get(*key) != found.get(*key);
+        let keys = keys.into_iter().filter(differ);
+        different.extend(keys.map(|key| (name, shown(&key[1..]))));
     }
     Ok(different)
+}
+
+/// The rows of one store.
+fn rows_of(state: &TaskState, id: u8) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, AuditError> {
+    let mut rows = BTreeMap::new();
+    state.scan_bytes(&[id], &[id + 1], &mut |key, value| {
+        rows.insert(key.to_vec(), value.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    Ok(rows)
 }
 
 /// A key for people: text as far as it is some.
@@ -158,17 +157,17 @@ mod tests {
     use crate::samples::Run;
 
     fn check(run: &Run) -> Report {
-        let mut replayed = Replayed::default();
+        let mut replayed = Comparison::default();
         let (mut report, replay) = run.walk(|lane, turn, given, report| {
             replayed.turn(lane, turn, given, report);
         });
         replayed.finish(&replay, &mut report);
-        let restored = run.contents.restored(&run.stores).unwrap();
+        let restored = run.restored();
         let [expected, found] =
             [&replay.state, &restored].map(|state| run.contents.digest_of(state).unwrap());
         let place = run.lane.end();
         if !same_rows(&place, (&expected, &found), &mut report) {
-            differences(&place, &replay.state, &run.contents, &mut report).unwrap();
+            differences(&place, &replay.state, &restored, &mut report).unwrap();
         }
         report
     }
@@ -202,16 +201,13 @@ mod tests {
     #[test]
     fn one_row_that_differs_and_one_too_many_are_found() {
         let mut run = Run::sale();
-        let (key, value) = run.contents.rows.pop_first().unwrap();
+        let (key, value) = run.rows.pop_first().unwrap();
         assert_eq!(check(&run).found(Checker::D1), 2);
-        run.contents
-            .rows
+        run.rows
             .insert(key.clone(), [value.as_slice(), b"x"].concat());
         assert_eq!(check(&run).found(Checker::D1), 2);
-        run.contents.rows.insert(key.clone(), value.clone());
-        run.contents
-            .rows
-            .insert([key.as_slice(), b"x"].concat(), value);
+        run.rows.insert(key.clone(), value.clone());
+        run.rows.insert([key.as_slice(), b"x"].concat(), value);
         assert_eq!(check(&run).found(Checker::D1), 2);
     }
 }

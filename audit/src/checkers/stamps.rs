@@ -20,15 +20,22 @@ pub(crate) struct Order {
 
 impl Order {
     /// Takes outputs in the order of their topics.
-    pub(crate) fn output(&mut self, stamp: Stamp, run: RunKey, place: &Place, report: &mut Report) {
+    pub(crate) fn output(
+        &mut self,
+        stamp: Stamp,
+        run: RunKey,
+        place: &dyn Fn() -> Place,
+        report: &mut Report,
+    ) {
         self.stamps += 1;
         let before = self.last.insert((stamp.partition, run), stamp);
         if let Some(before) = before.filter(|before| *before >= stamp) {
-            report.find(Checker::C3, place, format!("{stamp:?} follows {before:?}"));
+            let text = format!("{stamp:?} follows {before:?}");
+            report.find(Checker::C3, &place(), text);
         }
         if *self.log_id.get_or_insert(stamp.log_id) != stamp.log_id {
             let text = "the stamp names another input log";
-            report.find(Checker::C3, place, text);
+            report.find(Checker::C3, &place(), text);
         }
     }
 
@@ -99,7 +106,7 @@ mod tests {
         let mut report = story.walk(|lane, turn, report| stamps.turn(lane, turn, report));
         for output in story.written() {
             let run = (output.channel, output.place.partition);
-            order.output(output.stamp, run, &output.place, &mut report);
+            order.output(output.stamp, run, &|| output.place.clone(), &mut report);
         }
         order.finish(&mut report);
         stamps.finish(&mut report);

@@ -1,5 +1,7 @@
 //! Hand-made histories and runs, whole and broken, for the tests of the checkers.
 
+#[path = "../../tests/common/plan.rs"]
+mod plan;
 mod sale;
 mod story;
 

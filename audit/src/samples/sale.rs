@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stagedoor_avro::AvroRecord;
-use stagedoor_processors::concert::records::{HoldSeats, PutConcert, ReleaseHold};
+use stagedoor_processors::concert::records::{HoldSeats, ReleaseHold};
 use stagedoor_processors::concert::sub_topology;
 use stagedoor_processors::id::{Id, scoped_hash};
 use stagedoor_state::{MemoryDatabase, StorageProvider as _, StoreSet, TaskState};
@@ -14,8 +14,9 @@ use stagedoor_topology::{
     SubTopology, Tick,
 };
 
+use super::plan::plan;
 use super::sections;
-use crate::contents::Contents;
+use crate::contents::{Contents, Restore};
 use crate::inputs::{Input, kind_of};
 use crate::replay::{Given, Replay, Rules};
 use crate::report::{Place, Report};
@@ -34,7 +35,7 @@ pub(crate) fn contents_at(next_offset: i64) -> Contents {
     };
     stagedoor_avro::encode(&position, &mut value).unwrap();
     contents
-        .take(Place::new("changelog", 0, 8), POSITION_KEY, Some(&value))
+        .take(&"changelog".into(), (0, 8), POSITION_KEY, Some(&value))
         .unwrap();
     contents
 }
@@ -64,6 +65,9 @@ pub(crate) struct Run {
     pub(crate) lane: Lane,
     pub(crate) outputs: Vec<Output>,
     pub(crate) contents: Contents,
+    /// Rows of the compacted changelog.
+    pub(crate) rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    window_rows: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) stores: Arc<StoreSet>,
     part: SubTopology,
     secret: Secret,
@@ -88,7 +92,7 @@ impl Run {
             reservation: Id::reservation("c", scoped_hash("bob", "2")).to_string(),
         };
         let values = [
-            (1_000, framed(&plan())),
+            (1_000, framed(&plan(10, 2, sections()))),
             (2_000, framed(&hold("ann", "1", "A-1-1"))),
             (2_100, framed(&hold("bob", "2", "A-1-2"))),
             (2_200, framed(&hold("cat", "9", "A-1-2"))),
@@ -112,6 +116,8 @@ impl Run {
             },
             outputs: Vec::new(),
             contents,
+            rows: BTreeMap::new(),
+            window_rows: BTreeMap::new(),
             stores,
             part,
             secret,
@@ -142,8 +148,7 @@ impl Run {
         })
         .unwrap();
         let is_window = |key: &Vec<u8>| key.first() == Some(&6);
-        (self.contents.window_rows, self.contents.rows) =
-            rows.into_iter().partition(|(key, _)| is_window(key));
+        (self.window_rows, self.rows) = rows.into_iter().partition(|(key, _)| is_window(key));
         self.contents.position.as_mut().unwrap().0.stream_time_ms = time_ms;
         self.outputs = outputs;
     }
@@ -175,6 +180,15 @@ impl Run {
             visit(&self.lane, &turn, &replay.given, &mut report);
         }
         (report, replay)
+    }
+
+    /// What the changelogs restore.
+    pub(crate) fn restored(&self) -> TaskState {
+        let mut restore = Restore::new(&self.stores).unwrap();
+        for (key, value) in self.rows.iter().chain(&self.window_rows) {
+            restore.row(key, Some(value)).unwrap();
+        }
+        restore.finish().unwrap()
     }
 
     /// The offset after the last record.
@@ -227,25 +241,6 @@ fn record<'a>(offset: i64, timestamp_ms: i64, key: &'a [u8], value: &'a [u8]) ->
         key: Some(key),
         value: Some(value),
         headers: &NoHeaders,
-    }
-}
-
-fn plan() -> PutConcert {
-    PutConcert {
-        user: "organiser".to_owned(),
-        command_id: "put".to_owned(),
-        title: "Sample".to_owned(),
-        artist: "Nobody".to_owned(),
-        venue: "Nowhere".to_owned(),
-        time_zone: "UTC".to_owned(),
-        starts_at_ms: 4_000_000_000_000,
-        ends_at_ms: 4_000_010_000_000,
-        sale_closes_at_ms: 3_999_000_000_000,
-        currency: "EUR".to_owned(),
-        max_seats_per_user: 2,
-        hold_seconds: 10,
-        sections: sections(),
-        ..PutConcert::default()
     }
 }
 

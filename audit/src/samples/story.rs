@@ -151,20 +151,21 @@ impl Story {
             expires_at_ms: until_ms,
         };
         let mut story = self;
-        story.held.insert(taken.reservation.clone(), taken.clone());
+        story
+            .held
+            .insert(taken.reservation.to_string(), taken.clone());
         story.happen(
             time_ms,
             &taken.reservation.clone(),
-            What::Held(taken, times),
+            What::Held(taken.into(), times),
         )
     }
 
     fn taken(reservation: &str, user: &str) -> Taken {
-        let (reservation, user) = (reservation.to_owned(), user.to_owned());
         Taken {
-            reservation,
-            concert: "c".to_owned(),
-            user,
+            reservation: reservation.into(),
+            concert: "c".into(),
+            user: user.into(),
             ..Taken::default()
         }
     }
@@ -181,7 +182,7 @@ impl Story {
         seats: &[&str],
         until_ms: i64,
     ) -> Self {
-        let seats = seats.iter().map(|seat| (*seat).to_owned()).collect();
+        let seats = seats.iter().map(|seat| (*seat).into()).collect();
         self.take(
             time_ms,
             Taken {
@@ -212,7 +213,7 @@ impl Story {
         self.happen(
             time_ms,
             &format!("release-{time_ms}"),
-            What::Released(taken, time_ms),
+            What::Released(taken.into(), time_ms),
         )
     }
 
@@ -229,7 +230,11 @@ impl Story {
     pub(crate) fn expire_before(mut self, reservation: &str) -> Self {
         let taken = self.held[reservation].clone();
         let (offset, time_ms) = (self.next() - 1, self.time_ms);
-        self.unit((offset, 0), None, Some(What::Expired(taken, time_ms)));
+        self.unit(
+            (offset, 0),
+            None,
+            Some(What::Expired(taken.into(), time_ms)),
+        );
         self
     }
 
@@ -316,5 +321,5 @@ fn listed() -> What {
         sections: sections(),
         ..ConcertListing::default()
     };
-    What::Listed("c".to_owned(), Box::new(listing))
+    What::Listed("c".into(), Box::new(listing))
 }

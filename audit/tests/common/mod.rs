@@ -10,4 +10,5 @@
 )]
 
 pub mod log;
+mod plan;
 pub mod task;

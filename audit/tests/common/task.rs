@@ -15,6 +15,7 @@ use stagedoor_topology::{
 };
 
 use super::log::{MemoryLog, Stored};
+use super::plan::plan;
 
 pub const CONCERT: &str = "c";
 pub const SEATS_PER_ROW: i32 = 40;
@@ -209,29 +210,15 @@ impl<'a> Task<'a> {
 
 /// A concert of one large section.
 pub fn concert(hold_seconds: i32) -> PutConcert {
-    PutConcert {
-        user: "organiser".to_owned(),
-        command_id: "put".to_owned(),
-        title: "Sample".to_owned(),
-        artist: "Nobody".to_owned(),
-        venue: "Nowhere".to_owned(),
-        time_zone: "UTC".to_owned(),
-        starts_at_ms: 4_000_000_000_000,
-        ends_at_ms: 4_000_010_000_000,
-        sale_closes_at_ms: 3_999_000_000_000,
-        currency: "EUR".to_owned(),
-        max_seats_per_user: 4,
-        hold_seconds,
-        sections: vec![SectionPlan {
-            id: "A".to_owned(),
-            name: "A".to_owned(),
-            grade: "A".to_owned(),
-            rows: Some(ROWS),
-            seats_per_row: Some(SEATS_PER_ROW),
-            ..SectionPlan::default()
-        }],
-        ..PutConcert::default()
-    }
+    let section = SectionPlan {
+        id: "A".to_owned(),
+        name: "A".to_owned(),
+        grade: "A".to_owned(),
+        rows: Some(ROWS),
+        seats_per_row: Some(SEATS_PER_ROW),
+        ..SectionPlan::default()
+    };
+    plan(hold_seconds, 4, vec![section])
 }
 
 /// A hold of two neighbours.

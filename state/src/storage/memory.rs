@@ -3,9 +3,9 @@
 //! Its database outlives its storages, as a disk does: a task that is dropped and opened again
 //! finds what it had committed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use hashbrown::HashMap;
 
@@ -15,28 +15,65 @@ use crate::open_tasks::{OpenTask, OpenTasks};
 use crate::read::{ReadState, VisitRow};
 use crate::reader::{SnapshotSource, StoreReader};
 
-/// Rows by hash, for single keys, and their keys in order, for scans.
+/// The rows of one task by the first bytes of their keys, which name their stores.
 #[derive(Clone, Default)]
-struct Rows {
-    values: HashMap<Arc<[u8]>, Box<[u8]>>,
-    keys: BTreeSet<Arc<[u8]>>,
+struct Rows(BTreeMap<u8, StoreRows>);
+
+/// Rows by hash until somebody scans them, and in order from then on: most stores are never scanned,
+/// and their rows are found faster by hash.
+#[derive(Clone, Default)]
+struct StoreRows {
+    by_hash: HashMap<Bytes, Bytes>,
+    in_order: OnceLock<BTreeMap<Bytes, Bytes>>,
 }
 
-impl Rows {
+/// A key or a value: a copy of all rows shares them.
+type Bytes = Arc<[u8]>;
+
+/// The store that a key belongs to.
+fn store_of(key: &[u8]) -> u8 {
+    key.first().copied().unwrap_or_default()
+}
+
+impl StoreRows {
+    fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let row = match self.in_order.get() {
+            Some(rows) => rows.get(key),
+            None => self.by_hash.get(key),
+        };
+        row.map(AsRef::as_ref)
+    }
+
     fn put(&mut self, key: &[u8], value: &[u8]) {
-        if let Some(known) = self.values.get_mut(key) {
+        if let Some(rows) = self.kept_in_order() {
+            rows.insert(key.into(), value.into());
+        } else if let Some(known) = self.by_hash.get_mut(key) {
             *known = value.into();
-            return;
+        } else {
+            self.by_hash.insert(key.into(), value.into());
         }
-        let key: Arc<[u8]> = key.into();
-        self.values.insert(Arc::clone(&key), value.into());
-        self.keys.insert(key);
     }
 
     fn delete(&mut self, key: &[u8]) {
-        if self.values.remove(key).is_some() {
-            self.keys.remove(key);
+        match self.kept_in_order() {
+            Some(rows) => drop(rows.remove(key)),
+            None => drop(self.by_hash.remove(key)),
         }
+    }
+
+    /// The rows in order, if that is how they are kept; the others are needed no more.
+    fn kept_in_order(&mut self) -> Option<&mut BTreeMap<Bytes, Bytes>> {
+        let rows = self.in_order.get_mut()?;
+        if !self.by_hash.is_empty() {
+            self.by_hash = HashMap::new();
+        }
+        Some(rows)
+    }
+
+    fn in_order(&self) -> &BTreeMap<Bytes, Bytes> {
+        let rows = || self.by_hash.iter();
+        let copied = || rows().map(|(key, value)| (Arc::clone(key), Arc::clone(value)));
+        self.in_order.get_or_init(|| copied().collect())
     }
 }
 
@@ -134,6 +171,7 @@ impl Storage for MemoryStorage {
     fn write(&mut self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
         self.rows.write(|rows| {
             for (key, value) in batch {
+                let rows = rows.0.entry(store_of(key)).or_default();
                 match value {
                     Some(value) => rows.put(key, value),
                     None => rows.delete(key),
@@ -162,7 +200,8 @@ impl SnapshotSource for SharedRows {
 
 impl ReadState for Rows {
     fn visit_bytes(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, StateError> {
-        let value = self.values.get(key);
+        let rows = self.0.get(&store_of(key));
+        let value = rows.and_then(|rows| rows.get(key));
         if let Some(value) = value {
             visit(value);
         }
@@ -176,10 +215,17 @@ impl ReadState for Rows {
         visit: &mut VisitRow<'_>,
     ) -> Result<(), StateError> {
         // An inverted range is empty; the map would refuse it.
-        let range = (Bound::Included(from), Bound::Excluded(until.max(from)));
-        for key in self.keys.range::<[u8], _>(range) {
-            if let ControlFlow::Break(()) = visit(key, &self.values[key]) {
+        let until = until.max(from);
+        let range = (Bound::Included(from), Bound::Excluded(until));
+        for (id, rows) in self.0.range(store_of(from)..=store_of(until)) {
+            // Nothing of a store whose first key would be the end: it is not put in order for that.
+            if until <= [*id].as_slice() {
                 break;
+            }
+            for (key, value) in rows.in_order().range::<[u8], _>(range) {
+                if let ControlFlow::Break(()) = visit(key, value) {
+                    return Ok(());
+                }
             }
         }
         Ok(())

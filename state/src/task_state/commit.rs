@@ -83,5 +83,6 @@ impl TaskState {
                 value => cache.update(row.hash, row.key, value),
             }
         }
+        self.floors.committed();
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Timer indexes are asked before every record and almost always have nothing. And entries leave
 //! them at the front, where a log-structured store keeps their tombstones for a while: a scan
-//! from the beginning would walk over all of them.
+//! from the beginning would walk over all of them. The same goes for what a task has deleted since
+//! its last commit, which is still in storage: each record would walk over all of that again.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -16,10 +17,48 @@ use crate::{StateError, StoreSet};
 /// whatever is deleted, so only entries that go in have to be told.
 #[derive(Debug, Default)]
 pub(super) struct Floors {
-    bounds: RefCell<Vec<(u8, Vec<u8>)>>,
+    bounds: RefCell<Vec<Bound>>,
+    /// The same of what the task sees, its writes since the last commit included. Undoing such
+    /// writes may bring entries back.
+    seen: RefCell<Vec<Bound>>,
 }
 
+/// An index, and the key before which it has nothing.
+type Bound = (u8, Vec<u8>);
+
 impl Floors {
+    /// What a scan of an index from its start can leave out, as the key to begin with; none where it
+    /// would see nothing at all, and the start itself where nothing is known.
+    pub(super) fn seen_from(&self, id: u8, until: &[u8]) -> Option<Vec<u8>> {
+        let seen = self.seen.borrow();
+        match seen.iter().find(|(known, _)| *known == id) {
+            Some((_, seen)) => (seen.as_slice() < until).then(|| seen.clone()),
+            None => Some(vec![id]),
+        }
+    }
+
+    /// The task sees nothing of an index before this key.
+    pub(super) fn see(&self, id: u8, key: Vec<u8>) {
+        set(&mut self.seen.borrow_mut(), id, key);
+    }
+
+    /// The task puts in an entry.
+    pub(super) fn lower_seen(&mut self, key: &[u8]) {
+        lower(self.seen.get_mut(), key);
+    }
+
+    /// Writes since the last commit were undone.
+    pub(super) fn forget_seen(&mut self) {
+        self.seen.get_mut().clear();
+    }
+
+    /// What the task sees is what storage has.
+    pub(super) fn committed(&mut self) {
+        for (id, key) in self.seen.get_mut() {
+            set(self.bounds.get_mut(), *id, key.clone());
+        }
+    }
+
     /// Scans storage, of an index of entries from its floor on.
     pub(super) fn scan(
         &self,
@@ -58,13 +97,7 @@ impl Floors {
 
     /// An entry goes into storage: no floor may stay above it.
     pub(super) fn lower(&mut self, key: &[u8]) {
-        let id = key.first().copied();
-        let bounds = self.bounds.get_mut();
-        if let Some((_, floor)) = bounds.iter_mut().find(|(known, _)| Some(*known) == id)
-            && key < floor.as_slice()
-        {
-            key.clone_into(floor);
-        }
+        lower(self.bounds.get_mut(), key);
     }
 
     /// Whether the floor of an index is at or above the end of a range: the usual case.
@@ -81,11 +114,31 @@ impl Floors {
     }
 
     fn raise(&self, id: u8, floor: Vec<u8>) {
-        let mut bounds = self.bounds.borrow_mut();
-        match bounds.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, known)) => *known = floor,
-            None => bounds.push((id, floor)),
-        }
+        set(&mut self.bounds.borrow_mut(), id, floor);
+    }
+}
+
+fn set(bounds: &mut Vec<Bound>, id: u8, key: Vec<u8>) {
+    match bounds.iter_mut().find(|(known, _)| *known == id) {
+        Some((_, known)) => *known = key,
+        None => bounds.push((id, key)),
+    }
+}
+
+fn lower(bounds: &mut [Bound], key: &[u8]) {
+    let id = key.first().copied();
+    if let Some((_, bound)) = bounds.iter_mut().find(|(known, _)| Some(*known) == id)
+        && key < bound.as_slice()
+    {
+        key.clone_into(bound);
+    }
+}
+
+/// The index of entries that a scan visits from its start, if it is such a scan.
+pub(super) fn begun_index(stores: &StoreSet, from: &[u8], until: &[u8]) -> Option<u8> {
+    match from {
+        [id] if scanned_index(stores, from, until) == Some(*id) => Some(*id),
+        _ => None,
     }
 }
 

@@ -131,11 +131,13 @@ impl TaskState {
     )]
     pub fn rollback(&mut self, savepoint: Savepoint) {
         self.overlay.rollback(&savepoint);
+        self.floors.forget_seen();
     }
 
     /// Drops every write since the last commit.
     pub fn discard(&mut self) {
         self.overlay.clear();
+        self.floors.forget_seen();
     }
 
     /// Whether anything was written since the last commit.
@@ -157,7 +159,7 @@ impl TaskState {
     /// # Errors
     /// Those of the storage.
     pub fn wipe(&mut self) -> Result<(), StateError> {
-        self.overlay.clear();
+        self.discard();
         self.cache.get_mut().clear();
         self.layout = LayoutState::empty();
         self.storage.wipe()?;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::TaskState;
+use super::due::begun_index;
 use crate::StateError;
 use crate::read::{ReadState, VisitRow};
 
@@ -20,6 +21,32 @@ impl ReadState for TaskState {
     }
 
     fn scan_bytes(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StateError> {
+        let Some(id) = begun_index(&self.stores, from, until) else {
+            return self.merged(from, until, visit);
+        };
+        let Some(from) = self.floors.seen_from(id, until) else {
+            return Ok(());
+        };
+        let mut first = None;
+        self.merged(&from, until, &mut |key, value| {
+            if first.is_none() {
+                first = Some(key.to_vec());
+            }
+            visit(key, value)
+        })?;
+        self.floors.see(id, first.unwrap_or_else(|| until.to_vec()));
+        Ok(())
+    }
+}
+
+impl TaskState {
+    /// Visits the rows of a range, of what is written and of what is stored.
+    fn merged(
         &self,
         from: &[u8],
         until: &[u8],
@@ -54,9 +81,7 @@ impl ReadState for TaskState {
         }
         Ok(())
     }
-}
 
-impl TaskState {
     /// Shows a committed row, and remembers it. Where a visitor reads again while it is shown
     /// one, the cache is busy and simply left out.
     fn committed(

@@ -26,7 +26,7 @@ impl TaskState {
         self.require_clean("restore")?;
         let outcome = self.apply_all(records).and_then(|()| self.commit(meta));
         if outcome.is_err() {
-            self.overlay.clear();
+            self.discard();
         }
         outcome
     }
@@ -71,14 +71,14 @@ impl TaskState {
         self.require_clean("a bulk restore")?;
         for (key, value) in records {
             if let Err(error) = self.stores.source_of(key) {
-                self.overlay.clear();
+                self.discard();
                 return Err(error);
             }
             self.overlay.put(key, value, Origin::Local);
         }
         self.layout.set_must_rebuild(true);
         let outcome = self.flush(meta);
-        self.overlay.clear();
+        self.discard();
         outcome
     }
 

@@ -81,6 +81,9 @@ impl TaskState {
 
     fn put_entry(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         self.check_index(key, StoreKind::Entries)?;
+        if value.is_some() {
+            self.floors.lower_seen(key);
+        }
         self.overlay.put(key, value, Origin::Local);
         Ok(())
     }

@@ -1,0 +1,238 @@
+//! A history to audit: a sale of a mix on the embedded log, as a service would have left it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use stagedoor_avro::AvroRecord;
+use stagedoor_bench::mix::{Mix, PRICE_MINOR, SEATS_PER_USER, Wish, user_name};
+use stagedoor_processors::concert;
+use stagedoor_processors::concert::records::GeneralPlaces;
+use stagedoor_processors::concert::records::{HoldSeats, PutConcert, ReleaseHold, SectionPlan};
+use stagedoor_processors::id::{Id, scoped_hash};
+use stagedoor_state::{Database, DatabaseOptions};
+use stagedoor_topology::log::embedded::{Durability, EmbeddedConfig, EmbeddedLog};
+use stagedoor_topology::log::{Appender, Outgoing};
+use stagedoor_topology::{
+    CommitListener, Committed, Secret, Streams, StreamsConfig, StreamsState, TopicNaming,
+    partition_for,
+};
+
+use crate::application::until;
+
+/// So short that holds expire while the history is made.
+const HOLD_SECONDS: i32 = 3;
+/// Commands on their way, so that memory stays small.
+const AHEAD: u64 = 50_000;
+
+/// Names of a history's topics.
+pub(crate) fn naming(partitions: i32) -> TopicNaming {
+    TopicNaming {
+        application_id: "history".to_owned(),
+        prefix: "history.".to_owned(),
+        partitions,
+    }
+}
+
+/// Key of the MAC on its Ticks.
+pub(crate) fn secret() -> Secret {
+    Secret::new(*b"bench")
+}
+
+/// Opens the stores and the log of a data directory.
+pub(crate) fn open(directory: &Path) -> anyhow::Result<(Database, EmbeddedLog)> {
+    let options = DatabaseOptions {
+        authoritative: true,
+        ..DatabaseOptions::default()
+    };
+    let stores = Database::open(directory.join("state"), &options)?;
+    let config = EmbeddedConfig {
+        durability: Durability::Never,
+        ..EmbeddedConfig::new("history")
+    };
+    let log = EmbeddedLog::open(&stores, config)?;
+    Ok((stores, log))
+}
+
+/// Counts answers.
+#[derive(Default)]
+struct Answers(AtomicU64);
+
+impl CommitListener for Answers {
+    fn committed(&self, committed: &Committed<'_>) {
+        let outputs = committed.outputs.iter();
+        let answers = outputs.filter(|output| output.sink == concert::RESULTS.topic);
+        self.0.fetch_add(answers.count() as u64, Ordering::SeqCst);
+    }
+}
+
+/// Sells a mix. Beside its requests one command in eight releases an earlier hold, one in sixteen
+/// repeats an earlier request, some with another body, and holds expire after a few seconds.
+pub(crate) fn make(directory: &Path, mix: &Mix, partitions: i32) -> anyhow::Result<()> {
+    let (stores, log) = open(directory)?;
+    let appender = stagedoor_topology::log::Log::appender(&log)?;
+    let answers = Arc::new(Answers::default());
+    let listener: Arc<dyn CommitListener> = Arc::<Answers>::clone(&answers);
+    let naming = naming(partitions);
+    let topic = naming.topic("concert.commands");
+    let run = directory.join("run");
+    let streams = Streams::start(
+        stagedoor_processors::topology()?,
+        Arc::new(log),
+        Arc::new(stores),
+        StreamsConfig::new(naming, run, "history".to_owned(), secret()),
+        listener,
+    )?;
+    until("the application runs", || {
+        anyhow::ensure!(
+            streams.state() != StreamsState::Error,
+            "{:?}",
+            streams.failure()
+        );
+        Ok(streams.state() == StreamsState::Running)
+    })?;
+    let mut sender = Sender {
+        appender,
+        topic,
+        partitions,
+        sent: 0,
+    };
+    for concert in mix.concerts() {
+        sender.send(concert, &plan(mix))?;
+    }
+    for index in 0..mix.requests() {
+        sell(&mut sender, mix, index)?;
+        if sender.sent.saturating_sub(answers.0.load(Ordering::SeqCst)) > AHEAD {
+            let wanted = sender.sent - AHEAD / 2;
+            until("half of the commands are answered", || {
+                Ok(answers.0.load(Ordering::SeqCst) >= wanted)
+            })?;
+        }
+    }
+    until("every command is answered", || {
+        Ok(answers.0.load(Ordering::SeqCst) >= sender.sent)
+    })?;
+    let closed = streams.close(Duration::from_secs(30));
+    anyhow::ensure!(closed, "the application did not close");
+    Ok(())
+}
+
+/// The `index`-th request, and what comes beside it.
+fn sell(sender: &mut Sender, mix: &Mix, index: u64) -> anyhow::Result<()> {
+    let concert = |index| &mix.concerts()[mix.request(index).concert];
+    sender.send(concert(index), &hold(mix, index))?;
+    if index % 8 == 7 {
+        let earlier = index / 8 * 4;
+        sender.send(concert(earlier), &release(mix, earlier))?;
+    }
+    if index % 16 == 15 {
+        let earlier = index - index % 11;
+        let mut again = hold(mix, earlier);
+        if index % 64 == 63 {
+            // Another body under the same key.
+            again.seats.push("S0-1-1".to_owned());
+        }
+        sender.send(concert(earlier), &again)?;
+    }
+    Ok(())
+}
+
+/// Writes commands.
+struct Sender {
+    appender: Arc<dyn Appender>,
+    topic: String,
+    partitions: i32,
+    sent: u64,
+}
+
+impl Sender {
+    fn send<C: AvroRecord>(&mut self, concert: &str, command: &C) -> anyhow::Result<()> {
+        let mut value = Vec::with_capacity(128);
+        stagedoor_avro::encode(command, &mut value)?;
+        let record = Outgoing {
+            topic: &self.topic,
+            partition: partition_for(concert.as_bytes(), self.partitions),
+            key: Some(concert.as_bytes()),
+            value: Some(&value),
+            headers: &[],
+        };
+        let told = |result: Result<_, _>| {
+            if let Err(error) = result {
+                tracing::error!(%error, "a command was not appended; the history will not end");
+            }
+        };
+        self.appender.append(record, Box::new(told));
+        self.sent += 1;
+        Ok(())
+    }
+}
+
+fn hold(mix: &Mix, index: u64) -> HoldSeats {
+    let request = mix.request(index);
+    let command = HoldSeats {
+        user: user_name(request.user),
+        command_id: mix.command_id(index),
+        ..HoldSeats::default()
+    };
+    match request.wish {
+        Wish::Seats {
+            section,
+            row,
+            first,
+            quantity,
+        } => HoldSeats {
+            seats: (first..first + quantity)
+                .map(|number| format!("S{section}-{row}-{number}"))
+                .collect(),
+            ..command
+        },
+        Wish::Place => HoldSeats {
+            general: Some(GeneralPlaces {
+                section: "GA".to_owned(),
+                quantity: 1,
+            }),
+            ..command
+        },
+    }
+}
+
+fn release(mix: &Mix, index: u64) -> ReleaseHold {
+    let held = hold(mix, index);
+    let concert = &mix.concerts()[mix.request(index).concert];
+    let hash = scoped_hash(&held.user, &held.command_id);
+    ReleaseHold {
+        user: held.user,
+        command_id: format!("{}-release", held.command_id),
+        reservation: Id::reservation(concert, hash).to_string(),
+    }
+}
+
+fn plan(mix: &Mix) -> PutConcert {
+    let small = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
+    let section = |section: stagedoor_bench::mix::Section| SectionPlan {
+        name: section.id.clone(),
+        id: section.id,
+        grade: "A".to_owned(),
+        price_minor: PRICE_MINOR,
+        rows: section.rows.map(|(rows, _)| small(rows)),
+        seats_per_row: section.rows.map(|(_, seats)| small(seats)),
+        capacity: section.capacity.map(small),
+    };
+    PutConcert {
+        user: "organiser".to_owned(),
+        command_id: "put".to_owned(),
+        title: "Bench".to_owned(),
+        artist: "Nobody".to_owned(),
+        venue: "Nowhere".to_owned(),
+        time_zone: "UTC".to_owned(),
+        starts_at_ms: 4_000_000_000_000,
+        ends_at_ms: 4_000_010_000_000,
+        sale_closes_at_ms: 3_999_000_000_000,
+        currency: "EUR".to_owned(),
+        max_seats_per_user: small(SEATS_PER_USER),
+        hold_seconds: HOLD_SECONDS,
+        sections: mix.sections().into_iter().map(section).collect(),
+        ..PutConcert::default()
+    }
+}
