@@ -21,7 +21,7 @@ use stagedoor_topology::{
 
 use crate::application::until;
 
-/// So short that holds expire while the history is made.
+/// So short that nobody waits long for their end.
 const HOLD_SECONDS: i32 = 3;
 /// Commands on their way, so that memory stays small.
 const AHEAD: u64 = 50_000;
@@ -55,15 +55,22 @@ pub(crate) fn open(directory: &Path) -> anyhow::Result<(Database, EmbeddedLog)> 
     Ok((stores, log))
 }
 
-/// Counts answers.
+/// Counts what was decided.
 #[derive(Default)]
-struct Answers(AtomicU64);
+struct Decided {
+    answers: AtomicU64,
+    events: AtomicU64,
+}
 
-impl CommitListener for Answers {
+impl CommitListener for Decided {
     fn committed(&self, committed: &Committed<'_>) {
-        let outputs = committed.outputs.iter();
-        let answers = outputs.filter(|output| output.sink == concert::RESULTS.topic);
-        self.0.fetch_add(answers.count() as u64, Ordering::SeqCst);
+        let count = |topic| {
+            let outputs = committed.outputs.iter();
+            outputs.filter(|output| output.sink == topic).count() as u64
+        };
+        let (answers, events) = (count(concert::RESULTS.topic), count(concert::EVENTS.topic));
+        self.events.fetch_add(events, Ordering::SeqCst);
+        self.answers.fetch_add(answers, Ordering::SeqCst);
     }
 }
 
@@ -72,8 +79,8 @@ impl CommitListener for Answers {
 pub(crate) fn make(directory: &Path, mix: &Mix, partitions: i32) -> anyhow::Result<()> {
     let (stores, log) = open(directory)?;
     let appender = stagedoor_topology::log::Log::appender(&log)?;
-    let answers = Arc::new(Answers::default());
-    let listener: Arc<dyn CommitListener> = Arc::<Answers>::clone(&answers);
+    let decided = Arc::new(Decided::default());
+    let listener: Arc<dyn CommitListener> = Arc::<Decided>::clone(&decided);
     let naming = naming(partitions);
     let topic = naming.topic("concert.commands");
     let run = directory.join("run");
@@ -103,15 +110,24 @@ pub(crate) fn make(directory: &Path, mix: &Mix, partitions: i32) -> anyhow::Resu
     }
     for index in 0..mix.requests() {
         sell(&mut sender, mix, index)?;
-        if sender.sent.saturating_sub(answers.0.load(Ordering::SeqCst)) > AHEAD {
+        if sender
+            .sent
+            .saturating_sub(decided.answers.load(Ordering::SeqCst))
+            > AHEAD
+        {
             let wanted = sender.sent - AHEAD / 2;
             until("half of the commands are answered", || {
-                Ok(answers.0.load(Ordering::SeqCst) >= wanted)
+                Ok(decided.answers.load(Ordering::SeqCst) >= wanted)
             })?;
         }
     }
     until("every command is answered", || {
-        Ok(answers.0.load(Ordering::SeqCst) >= sender.sent)
+        Ok(decided.answers.load(Ordering::SeqCst) >= sender.sent)
+    })?;
+    // Nobody commands any more, so what is decided now is that holds expire.
+    let before = decided.events.load(Ordering::SeqCst);
+    until("holds expire", || {
+        Ok(decided.events.load(Ordering::SeqCst) > before)
     })?;
     let closed = streams.close(Duration::from_secs(30));
     anyhow::ensure!(closed, "the application did not close");
