@@ -88,7 +88,8 @@ impl KafkaConfig {
             .set("isolation.level", "read_committed")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", session_ms.to_string())
-            .set("heartbeat.interval.ms", (session_ms / 4).max(1).to_string());
+            // A survivor learns of a dead member's partitions by its own next heartbeat.
+            .set("heartbeat.interval.ms", (session_ms / 12).max(1).to_string());
         if let Some(id) = &self.group_instance_id {
             config.set("group.instance.id", format!("{id}-{thread}"));
         }
