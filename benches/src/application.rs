@@ -53,6 +53,26 @@ pub(crate) struct Round<'a> {
     pub(crate) holds: u32,
 }
 
+/// Starts the product in this process, and waits until it runs.
+pub(crate) fn start(
+    log: Arc<dyn Log>,
+    stores: Database,
+    config: StreamsConfig,
+    listener: Arc<dyn CommitListener>,
+) -> anyhow::Result<Streams> {
+    let topology = stagedoor_processors::topology()?;
+    let streams = Streams::start(topology, log, Arc::new(stores), config, listener)?;
+    until("the application runs", || {
+        anyhow::ensure!(
+            streams.state() != StreamsState::Error,
+            "{:?}",
+            streams.failure()
+        );
+        Ok(streams.state() == StreamsState::Running)
+    })?;
+    Ok(streams)
+}
+
 /// One round of the product on one partition, in this process. Returns committed holds a second.
 pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
     let Round {
@@ -75,21 +95,7 @@ pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
         holds: AtomicUsize::new(0),
     });
     let listener: Arc<dyn CommitListener> = Arc::<Counter>::clone(&counter);
-    let streams = Streams::start(
-        stagedoor_processors::topology()?,
-        log,
-        Arc::new(stores),
-        config,
-        listener,
-    )?;
-    until("the application runs", || {
-        anyhow::ensure!(
-            streams.state() != StreamsState::Error,
-            "{:?}",
-            streams.failure()
-        );
-        Ok(streams.state() == StreamsState::Running)
-    })?;
+    let streams = start(log, stores, config, listener)?;
     let topic = streams.topic("concert.commands");
     append(&*appender, &topic, &load::encoded(&load::concert(holds))?);
     until("the concert is there", || {

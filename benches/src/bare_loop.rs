@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use stagedoor_topology::Record;
 use stagedoor_topology::log::{
-    Assignment, InputPosition, Log, LogError, Member, Outgoing, Session, TopicPartition, Visit,
+    Assignment, InputPosition, Log, LogError, Member, Outgoing, Session, TopicPartition, TopicSpec,
+    Visit,
 };
 
 /// Topics and record sizes of the loop.
@@ -30,6 +31,21 @@ pub(crate) struct Output {
     pub(crate) records: f64,
     /// Bytes of each value.
     pub(crate) bytes: usize,
+}
+
+impl Shape {
+    /// Creates its topics.
+    pub(crate) fn create_topics(&self, log: &dyn Log, partitions: i32) -> Result<(), LogError> {
+        let outputs = self.outputs.iter().map(|output| &output.topic);
+        let spec = |name: &String| TopicSpec {
+            name: name.clone(),
+            partitions,
+            config: BTreeMap::new(),
+            checked: Vec::new(),
+        };
+        let topics: Vec<_> = outputs.chain([&self.input]).map(spec).collect();
+        log.ensure_topics(&topics).map(drop)
+    }
 }
 
 /// Runs until `total` records are committed. Returns the time of the last commit.

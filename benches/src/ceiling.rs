@@ -1,13 +1,10 @@
 //! `stagedoor-bench ceiling`: the bare loop as a process of its own, so that its CPU time is its
 //! own.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use stagedoor_topology::log::Log as _;
-use stagedoor_topology::log::TopicSpec;
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
 
 use crate::bare_loop::{self, Output, Shape};
@@ -73,15 +70,6 @@ pub(crate) fn run(arguments: &CeilingArgs) -> anyhow::Result<()> {
     let config = KafkaConfig::new(&arguments.bootstrap_servers, &arguments.application);
     let log = KafkaLog::new(config);
     let name = |topic: &str| format!("{}.{topic}", arguments.application);
-    let mut topics = vec![name("commands")];
-    topics.extend(arguments.outputs.iter().map(|output| name(&output.topic)));
-    let spec = |name: String| TopicSpec {
-        name,
-        partitions: arguments.partitions,
-        config: BTreeMap::new(),
-        checked: Vec::new(),
-    };
-    log.ensure_topics(&topics.into_iter().map(spec).collect::<Vec<_>>())?;
     let shape = Shape {
         input: name("commands"),
         outputs: arguments
@@ -96,6 +84,7 @@ pub(crate) fn run(arguments: &CeilingArgs) -> anyhow::Result<()> {
         max_batch: arguments.max_batch_records,
         max_wait: Duration::from_millis(arguments.commit_interval_ms),
     };
+    shape.create_topics(&log, arguments.partitions)?;
     println!("ready");
     bare_loop::run(&log, &shape, usize::MAX).map(drop)
 }

@@ -6,20 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stagedoor_avro::AvroRecord;
-use stagedoor_bench::mix::{Mix, PRICE_MINOR, SEATS_PER_USER, Wish, user_name};
+use stagedoor_bench::mix::{Mix, user_name};
 use stagedoor_processors::concert;
-use stagedoor_processors::concert::records::GeneralPlaces;
-use stagedoor_processors::concert::records::{HoldSeats, PutConcert, ReleaseHold, SectionPlan};
+use stagedoor_processors::concert::records::{HoldSeats, ReleaseHold};
 use stagedoor_processors::id::{Id, scoped_hash};
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::log::embedded::{Durability, EmbeddedConfig, EmbeddedLog};
 use stagedoor_topology::log::{Appender, Outgoing};
 use stagedoor_topology::{
-    CommitListener, Committed, Secret, Streams, StreamsConfig, StreamsState, TopicNaming,
-    partition_for,
+    CommitListener, Committed, Secret, StreamsConfig, TopicNaming, partition_for,
 };
 
-use crate::application::until;
+use crate::application::{self, until};
+use crate::load;
 
 /// So short that nobody waits long for their end.
 const HOLD_SECONDS: i32 = 3;
@@ -84,29 +83,18 @@ pub(crate) fn make(directory: &Path, mix: &Mix, partitions: i32) -> anyhow::Resu
     let naming = naming(partitions);
     let topic = naming.topic("concert.commands");
     let run = directory.join("run");
-    let streams = Streams::start(
-        stagedoor_processors::topology()?,
-        Arc::new(log),
-        Arc::new(stores),
-        StreamsConfig::new(naming, run, "history".to_owned(), secret()),
-        listener,
-    )?;
-    until("the application runs", || {
-        anyhow::ensure!(
-            streams.state() != StreamsState::Error,
-            "{:?}",
-            streams.failure()
-        );
-        Ok(streams.state() == StreamsState::Running)
-    })?;
+    let config = StreamsConfig::new(naming, run, "history".to_owned(), secret());
+    let streams = application::start(Arc::new(log), stores, config, listener)?;
     let mut sender = Sender {
         appender,
         topic,
         partitions,
         sent: 0,
     };
+    let sections = load::section_plans(mix.sections())?;
+    let plan = load::on_sale("put".to_owned(), HOLD_SECONDS, sections);
     for concert in mix.concerts() {
-        sender.send(concert, &plan(mix))?;
+        sender.send(concert, &plan)?;
     }
     for index in 0..mix.requests() {
         sell(&mut sender, mix, index)?;
@@ -186,31 +174,7 @@ impl Sender {
 
 fn hold(mix: &Mix, index: u64) -> HoldSeats {
     let request = mix.request(index);
-    let command = HoldSeats {
-        user: user_name(request.user),
-        command_id: mix.command_id(index),
-        ..HoldSeats::default()
-    };
-    match request.wish {
-        Wish::Seats {
-            section,
-            row,
-            first,
-            quantity,
-        } => HoldSeats {
-            seats: (first..first + quantity)
-                .map(|number| format!("S{section}-{row}-{number}"))
-                .collect(),
-            ..command
-        },
-        Wish::Place => HoldSeats {
-            general: Some(GeneralPlaces {
-                section: "GA".to_owned(),
-                quantity: 1,
-            }),
-            ..command
-        },
-    }
+    load::hold_of(user_name(request.user), mix.command_id(index), request.wish)
 }
 
 fn release(mix: &Mix, index: u64) -> ReleaseHold {
@@ -221,34 +185,5 @@ fn release(mix: &Mix, index: u64) -> ReleaseHold {
         user: held.user,
         command_id: format!("{}-release", held.command_id),
         reservation: Id::reservation(concert, hash).to_string(),
-    }
-}
-
-fn plan(mix: &Mix) -> PutConcert {
-    let small = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
-    let section = |section: stagedoor_bench::mix::Section| SectionPlan {
-        name: section.id.clone(),
-        id: section.id,
-        grade: "A".to_owned(),
-        price_minor: PRICE_MINOR,
-        rows: section.rows.map(|(rows, _)| small(rows)),
-        seats_per_row: section.rows.map(|(_, seats)| small(seats)),
-        capacity: section.capacity.map(small),
-    };
-    PutConcert {
-        user: "organiser".to_owned(),
-        command_id: "put".to_owned(),
-        title: "Bench".to_owned(),
-        artist: "Nobody".to_owned(),
-        venue: "Nowhere".to_owned(),
-        time_zone: "UTC".to_owned(),
-        starts_at_ms: 4_000_000_000_000,
-        ends_at_ms: 4_000_010_000_000,
-        sale_closes_at_ms: 3_999_000_000_000,
-        currency: "EUR".to_owned(),
-        max_seats_per_user: small(SEATS_PER_USER),
-        hold_seconds: HOLD_SECONDS,
-        sections: mix.sections().into_iter().map(section).collect(),
-        ..PutConcert::default()
     }
 }

@@ -11,7 +11,10 @@ const HEADLINE_SECTIONS: u64 = 80;
 const ROWS: u64 = 20;
 const SEATS_PER_ROW: u64 = 20;
 const MOST_SEATS: u64 = 4;
-const GENERAL_CAPACITY: u64 = 1_000_000;
+/// Id of the section of general admission.
+pub const GENERAL_SECTION: &str = "GA";
+/// Places of a concert of general admission: the most that one may have.
+pub const GENERAL_CAPACITY: u64 = 1_000_000;
 /// Most seats of a concert in Stagedoor, and so of one hot concert.
 const MOST_HOT_SEATS: u64 = 200_000;
 
@@ -188,13 +191,7 @@ impl Mix {
         let count = match self.kind {
             Kind::Headline => HEADLINE_SECTIONS,
             Kind::Hot => self.hot_sections(),
-            Kind::General => {
-                return vec![Section {
-                    id: "GA".to_owned(),
-                    rows: None,
-                    capacity: Some(GENERAL_CAPACITY),
-                }];
-            }
+            Kind::General => return vec![general_admission()],
         };
         let section = |number| Section {
             id: format!("S{number}"),
@@ -218,6 +215,16 @@ impl Mix {
 
     fn hot_sections(&self) -> u64 {
         self.requests.div_ceil(ROWS * SEATS_PER_ROW).max(1)
+    }
+}
+
+/// The one section of a concert of general admission.
+#[must_use]
+pub fn general_admission() -> Section {
+    Section {
+        id: GENERAL_SECTION.to_owned(),
+        rows: None,
+        capacity: Some(GENERAL_CAPACITY),
     }
 }
 

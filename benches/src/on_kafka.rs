@@ -1,13 +1,12 @@
 //! Committed holds a second on one partition of a real broker, beside the bare loop.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics_util::debugging::DebuggingRecorder;
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
-use stagedoor_topology::log::{Appender, Log as _, TopicSpec};
+use stagedoor_topology::log::{Appender, Log as _};
 
 use crate::application::{self, Round, commit_latencies, produce};
 use crate::bare_loop::{self, Output, Shape};
@@ -89,15 +88,6 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         ("more", 110),
     ];
     let name = |topic: &str| format!("{application}.{topic}");
-    let mut topics: Vec<String> = sizes.iter().map(|(topic, _)| name(topic)).collect();
-    topics.push(name("input"));
-    let spec = |name: String| TopicSpec {
-        name,
-        partitions: 1,
-        config: BTreeMap::new(),
-        checked: Vec::new(),
-    };
-    log.ensure_topics(&topics.into_iter().map(spec).collect::<Vec<_>>())?;
     let shape = Shape {
         input: name("input"),
         outputs: sizes
@@ -111,6 +101,7 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
         max_batch: 10_000,
         max_wait: Duration::from_millis(100),
     };
+    shape.create_topics(&log, 1)?;
     let appender = load_appender(bootstrap_servers, application)?;
     let started = Instant::now();
     let total = usize::try_from(holds)?;

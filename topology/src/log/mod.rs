@@ -175,6 +175,12 @@ pub enum Assignment {
     Lost(Vec<TopicPartition>),
 }
 
+/// Transactional ids of the two producers that take turns in a session of that id.
+fn ids_in_turn(transactional_id: &str) -> [String; 2] {
+    let second = format!("{transactional_id}-second");
+    [transactional_id.to_owned(), second]
+}
+
 /// Membership in the consumer group at one moment, as a commit must present it.
 pub struct Generation(pub Box<dyn std::any::Any + Send>);
 

@@ -1,10 +1,9 @@
 //! The commands of a run: which concerts, and the n-th hold.
 
-use stagedoor_bench::mix::{Kind, Mix, Request, Section, TooMany, Wish, concert_ids};
+use stagedoor_bench::mix::{
+    GENERAL_CAPACITY, Kind, Mix, Request, Section, TooMany, Wish, concert_ids, general_admission,
+};
 use stagedoor_topology::partition_for;
-
-/// Places of a concert of general admission: the most that one may have.
-const PLACES: u64 = 1_000_000;
 
 /// The concerts and holds of one run.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ impl Commands {
         run: &str,
         partitions: i32,
     ) -> Result<Self, TooMany> {
-        let most = PLACES.saturating_mul(concerts);
+        let most = GENERAL_CAPACITY.saturating_mul(concerts);
         if requests > most {
             return Err(TooMany {
                 wanted: requests,
@@ -84,11 +83,7 @@ impl Commands {
     pub(crate) fn sections(&self) -> Vec<Section> {
         match &self.source {
             Source::Mix(mix) => mix.sections(),
-            Source::Spread => vec![Section {
-                id: "GA".to_owned(),
-                rows: None,
-                capacity: Some(PLACES),
-            }],
+            Source::Spread => vec![general_admission()],
         }
     }
 
@@ -118,6 +113,6 @@ mod tests {
         partitions.sort_unstable();
         partitions.dedup();
         assert_eq!(partitions, (0..8).collect::<Vec<_>>());
-        assert!(Commands::spread(1, PLACES + 1, "r", 1).is_err());
+        assert!(Commands::spread(1, GENERAL_CAPACITY + 1, "r", 1).is_err());
     }
 }

@@ -1,12 +1,14 @@
 //! Commands and answers as bytes: Stagedoor's Avro, and the binary records of the Kafka Streams
 //! peer.
 
-use stagedoor_bench::mix::{PRICE_MINOR, Request, SEATS_PER_USER, Wish, user_name};
-use stagedoor_processors::concert::records::{GeneralPlaces, HoldSeats, PutConcert, SectionPlan};
+use stagedoor_bench::mix::{
+    GENERAL_SECTION, PRICE_MINOR, Request, SEATS_PER_USER, Wish, user_name,
+};
+use stagedoor_processors::concert::records::PutConcert;
 
 use super::commands::Commands;
+use crate::load::{self, SALE_CLOSES_AT_MS};
 
-const SALE_CLOSES_AT_MS: i64 = 3_999_000_000_000;
 const HOLD_SECONDS: i32 = 3_600;
 
 /// How a system under measure writes.
@@ -52,7 +54,7 @@ impl Wire {
         let (user, command_id) = (user_name(request.user), commands.command_id(index));
         match self {
             Self::Avro | Self::Counted => {
-                stagedoor_avro::encode(&hold_seats(user, command_id, request.wish), out)?;
+                stagedoor_avro::encode(&load::hold_of(user, command_id, request.wish), out)?;
                 Ok(())
             }
             Self::Binary => binary_hold(&user, &command_id, request.wish, out),
@@ -86,63 +88,8 @@ fn put_id(commands: &Commands) -> String {
 }
 
 fn put_concert(commands: &Commands) -> anyhow::Result<PutConcert> {
-    let small = |number: Option<u64>| number.map(i32::try_from).transpose();
-    let mut sections = Vec::new();
-    for section in commands.sections() {
-        sections.push(SectionPlan {
-            name: section.id.clone(),
-            id: section.id,
-            grade: "A".to_owned(),
-            price_minor: PRICE_MINOR,
-            rows: small(section.rows.map(|(rows, _)| rows))?,
-            seats_per_row: small(section.rows.map(|(_, seats)| seats))?,
-            capacity: small(section.capacity)?,
-        });
-    }
-    Ok(PutConcert {
-        user: "organiser".to_owned(),
-        command_id: put_id(commands),
-        title: "Load".to_owned(),
-        artist: "Nobody".to_owned(),
-        venue: "Nowhere".to_owned(),
-        time_zone: "UTC".to_owned(),
-        starts_at_ms: SALE_CLOSES_AT_MS + 1_000,
-        ends_at_ms: SALE_CLOSES_AT_MS + 2_000,
-        sale_opens_at_ms: 0,
-        sale_closes_at_ms: SALE_CLOSES_AT_MS,
-        currency: "EUR".to_owned(),
-        max_seats_per_user: i32::try_from(SEATS_PER_USER)?,
-        hold_seconds: HOLD_SECONDS,
-        sections,
-        ..PutConcert::default()
-    })
-}
-
-fn hold_seats(user: String, command_id: String, wish: Wish) -> HoldSeats {
-    let mut hold = HoldSeats {
-        user,
-        command_id,
-        ..HoldSeats::default()
-    };
-    match wish {
-        Wish::Seats {
-            section,
-            row,
-            first,
-            quantity,
-        } => {
-            let labels =
-                (first..first + quantity).map(|number| format!("S{section}-{row}-{number}"));
-            hold.seats = labels.collect();
-        }
-        Wish::Place => {
-            hold.general = Some(GeneralPlaces {
-                section: "GA".to_owned(),
-                quantity: 1,
-            });
-        }
-    }
-    hold
+    let sections = load::section_plans(commands.sections())?;
+    Ok(load::on_sale(put_id(commands), HOLD_SECONDS, sections))
 }
 
 /// Command id, and whether nothing was refused: the fields of a `CommandResult` up to there. To
@@ -230,7 +177,7 @@ fn binary_hold(user: &str, command_id: &str, wish: Wish, out: &mut Vec<u8>) -> a
         }
         Wish::Place => {
             out.push(GENERAL);
-            text("GA", out)?;
+            text(GENERAL_SECTION, out)?;
             out.extend(1_u16.to_be_bytes());
         }
     }

@@ -12,7 +12,9 @@
 
 use super::config::KafkaConfig;
 use super::producer::TransactionalProducer;
-use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPartition};
+use crate::log::{
+    Generation, InputPosition, LogError, Outgoing, Session, TopicPartition, ids_in_turn,
+};
 
 /// Transactions in turn by two producers.
 pub(super) struct KafkaSession {
@@ -23,11 +25,11 @@ pub(super) struct KafkaSession {
 impl KafkaSession {
     /// Opens a session; fences the earlier ones of that id with both of their producers.
     pub(super) fn open(config: &KafkaConfig, transactional_id: &str) -> Result<Self, LogError> {
-        let second = format!("{transactional_id}-second");
+        let [first, second] = ids_in_turn(transactional_id);
         // Each waits for the broker: side by side, because a takeover waits for both.
         std::thread::scope(|scope| {
             let second = scope.spawn(|| TransactionalProducer::open(config, &second));
-            let first = TransactionalProducer::open(config, transactional_id);
+            let first = TransactionalProducer::open(config, &first);
             let second = second.join().unwrap_or_else(|_| {
                 Err(LogError::Unavailable(
                     "opening a producer panicked".to_owned(),

@@ -305,10 +305,7 @@ impl Log for SimulatedLog {
     }
 
     fn session(&self, transactional_id: &str) -> Result<Box<dyn Session>, LogError> {
-        let ids = [
-            transactional_id.to_owned(),
-            format!("{transactional_id}-second"),
-        ];
+        let ids = super::ids_in_turn(transactional_id);
         let producers = self.call(Call::Session, |state, _| {
             Ok(ids.map(|id| {
                 let producer = state.initialise(&id);
