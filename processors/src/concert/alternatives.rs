@@ -47,7 +47,7 @@ fn alternatives_by_words<const WORDS: usize, B: Blocks>(
     Ok(found)
 }
 
-/// The rows near any of the seats, in order, from as few blocks as possible.
+/// The rows near any of the seats that have a free one, in order, from as few blocks as possible.
 fn rows_around<const WORDS: usize, B: Blocks>(
     layout: Layout,
     blocks: &B,
@@ -61,7 +61,7 @@ fn rows_around<const WORDS: usize, B: Blocks>(
         if (first..=last).any(near) {
             let stored = blocks.block(block)?;
             let all = free_rows(layout, block, stored.as_deref(), 1);
-            rows.extend(all.filter(|(row, _)| near(*row)));
+            rows.extend(all.filter(|(row, free)| !free.is_full() && near(*row)));
         }
     }
     Ok(rows)
@@ -69,20 +69,21 @@ fn rows_around<const WORDS: usize, B: Blocks>(
 
 fn nearest<const WORDS: usize>(rows: &[(u16, FreeRow<WORDS>)], seat: Place) -> Option<Place> {
     let index = usize::from(seat.number - 1);
-    let near = rows
-        .iter()
-        .filter(|(row, _)| row.abs_diff(seat.row) <= ROWS_AWAY);
-    let candidates = near.filter_map(|(row, free)| {
-        let found = free.nearest(index)?;
+    let mut best: Option<(usize, u16, u16, usize)> = None;
+    for (row, free) in rows {
         let rows_away = row.abs_diff(seat.row);
-        Some((
-            usize::from(rows_away) + found.abs_diff(index),
-            rows_away,
-            *row,
-            found,
-        ))
-    });
-    candidates.min().map(|(_, _, row, found)| place(row, found))
+        // No seat is nearer than its row.
+        let hopeless = best.is_some_and(|(steps, ..)| usize::from(rows_away) > steps);
+        if hopeless || rows_away > ROWS_AWAY {
+            continue;
+        }
+        if let Some(found) = free.nearest(index) {
+            let steps = usize::from(rows_away) + found.abs_diff(index);
+            let candidate = (steps, rows_away, *row, found);
+            best = Some(best.map_or(candidate, |best| best.min(candidate)));
+        }
+    }
+    best.map(|(_, _, row, found)| place(row, found))
 }
 
 fn withdraw<const WORDS: usize>(rows: &mut [(u16, FreeRow<WORDS>)], seat: Place) {

@@ -51,9 +51,19 @@ impl<const WORDS: usize> FreeRow<WORDS> {
         let mut row = Self::all_free(width);
         for index in 0..WORDS {
             let at = first + index * 64;
-            row.bits[index] &= free_among_32(codes, at) | free_among_32(codes, at + 32) << 32;
+            let mut free = free_among_32(codes, at);
+            if row.width > index * 64 + 32 {
+                free |= free_among_32(codes, at + 32) << 32;
+            }
+            row.bits[index] &= free;
         }
         row
+    }
+
+    /// Whether no seat is free.
+    #[must_use]
+    pub(super) fn is_full(&self) -> bool {
+        self.bits == [0; WORDS]
     }
 
     /// Number of free seats.
@@ -153,11 +163,13 @@ impl<const WORDS: usize> FreeRow<WORDS> {
 
 /// One bit for each of the 32 seats from `first` on, set where the seat is free.
 fn free_among_32(codes: &[u8], first: usize) -> u64 {
-    let mut bytes = [0xff; 9];
     let from = codes.get(first / 4..).unwrap_or_default();
-    let have = from.len().min(bytes.len());
-    bytes[..have].copy_from_slice(&from[..have]);
-    let [low @ .., high] = bytes;
+    // Nine bytes at once, except at the end of the block.
+    let [low @ .., high] = from.first_chunk().copied().unwrap_or_else(|| {
+        let mut bytes = [0xff; 9];
+        bytes[..from.len()].copy_from_slice(from);
+        bytes
+    });
     let (low, high) = (u64::from_le_bytes(low), u64::from(high));
     let shift = first % 4 * 2;
     let word = if shift == 0 {

@@ -10,6 +10,10 @@ const MIB: usize = 1 << 20;
 /// of a key, where the last row went in, and looks for the place of the next one from there.
 const INSERT_HINTS: &str = "memtable_insert_with_hint_prefix_extractor=fixed:1";
 
+/// Files of rows as they were flushed before they are sorted into the next level: with the default
+/// buffer as much as that level has.
+const LEVEL_0_FILES: i32 = 16;
+
 /// Bounds of the database. The defaults fit one instance with a few dozen tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseOptions {
@@ -120,8 +124,12 @@ impl DatabaseOptions {
         options.set_write_buffer_size(self.write_buffer_bytes / 4);
         options.set_max_write_buffer_number(4);
         options.set_level_compaction_dynamic_level_bytes(true);
+        // A compaction of level 0 writes all of the level below it anew. So the two are of one
+        // size; rows that are absent, most of those asked for, need no look into so many files.
+        options.set_level_zero_file_num_compaction_trigger(LEVEL_0_FILES);
+        options.set_level_zero_slowdown_writes_trigger(2 * LEVEL_0_FILES);
+        options.set_level_zero_stop_writes_trigger(3 * LEVEL_0_FILES);
         options.set_compression_type(DBCompressionType::Lz4);
-        options.set_bottommost_compression_type(DBCompressionType::Zstd);
         Ok(options)
     }
 }

@@ -8,7 +8,7 @@
 //! Storage that was there before the process is read key by key, a piece with each commit, so that
 //! a start does not wait for it. Keys stored meanwhile go into the filter under construction too:
 //! once the scan is at its end, it has every key. Deleted keys stay in a filter, so it is built
-//! anew when it has grown to twice what the last scan found.
+//! anew when half of its keys have been deleted.
 
 use std::ops::ControlFlow;
 
@@ -29,8 +29,10 @@ const MIN_REBUILT: usize = 1 << 20;
 pub(super) struct Absent {
     complete: Option<KeyFilter>,
     building: Option<Building>,
-    /// Keys at which the complete filter is built anew.
-    limit: usize,
+    /// Rows deleted since the last construction began.
+    deleted: usize,
+    /// A filter of fewer keys is not worth building anew.
+    worth_rebuilding: usize,
 }
 
 struct Building {
@@ -45,7 +47,8 @@ impl Absent {
         Self {
             complete: None,
             building: Some(Building::begin()),
-            limit: MIN_REBUILT,
+            deleted: 0,
+            worth_rebuilding: MIN_REBUILT,
         }
     }
 
@@ -54,7 +57,8 @@ impl Absent {
         Self {
             complete: Some(KeyFilter::default()),
             building: None,
-            limit: MIN_REBUILT,
+            deleted: 0,
+            worth_rebuilding: MIN_REBUILT,
         }
     }
 
@@ -64,10 +68,16 @@ impl Absent {
         filter.is_some_and(|filter| !filter.may_contain(hash))
     }
 
-    /// These rows are about to be stored.
+    /// These rows are about to be stored and deleted.
     pub(super) fn note(&mut self, stores: &StoreSet, rows: &Overlay) {
-        let stored = rows.rows_as_written().filter(|row| row.value.is_some());
-        for row in stored.filter(|row| is_tracked(stores, row.key)) {
+        let tracked = rows
+            .rows_as_written()
+            .filter(|row| is_tracked(stores, row.key));
+        for row in tracked {
+            if row.value.is_none() {
+                self.deleted += 1;
+                continue;
+            }
             let filters = [
                 self.complete.as_mut(),
                 self.building.as_mut().map(|building| &mut building.filter),
@@ -85,18 +95,17 @@ impl Absent {
         storage: &dyn Storage,
         rows: &Overlay,
     ) -> Result<(), StateError> {
-        let grown = self.complete.as_ref().map_or(0, KeyFilter::keys);
-        if self.building.is_none() && grown > self.limit {
+        let keys = self.complete.as_ref().map_or(0, KeyFilter::keys);
+        if self.building.is_none() && keys > self.worth_rebuilding && 2 * self.deleted > keys {
             self.building = Some(Building::begin());
+            self.deleted = 0;
         }
         let Some(building) = &mut self.building else {
             return Ok(());
         };
         let piece = rows.len().max(MIN_PIECE);
         if building.scan(stores, storage, piece, &|key| rows.hash(key))? {
-            let filter = std::mem::take(&mut building.filter);
-            self.limit = (2 * filter.keys()).max(MIN_REBUILT);
-            self.complete = Some(filter);
+            self.complete = Some(std::mem::take(&mut building.filter));
             self.building = None;
         }
         Ok(())
@@ -166,7 +175,7 @@ mod tests {
         let stores = StoreSet::builder().sum(&SUMS).build().expect("a set");
         let mut storage = MemoryDatabase::new().storage("0_0").expect("a storage");
         let mut absent = Absent::everything();
-        absent.limit = 3 * MIN_PIECE;
+        absent.worth_rebuilding = 3 * MIN_PIECE;
         let mut overlay = Overlay::default();
         let rows_key = |number: usize| [[17].as_slice(), &number.to_be_bytes()].concat();
         // Each round replaces all rows, so most of what the filter learns is soon gone.
@@ -193,7 +202,6 @@ mod tests {
             }
             let filter = absent.complete.as_ref().expect("a filter at any time");
             // Without the deleted ones it has at most two rounds when done, and three till then.
-            absent.limit = absent.limit.min(3 * MIN_PIECE);
             assert!(filter.keys() <= 8 * MIN_PIECE, "{} keys", filter.keys());
         }
         let others = (0..1_000).map(|number| rows_key(usize::MAX - number));

@@ -28,6 +28,9 @@ const COLLECTED: u32 = 8;
 /// Longest wait for more.
 const LONGEST_COLLECTED: Duration = Duration::from_millis(5);
 
+/// How many records get their turns between two looks at the clock: a fraction of a millisecond.
+const RECORDS_BETWEEN_LOOKS: usize = 8;
+
 /// One batch on its way: each record gets its turn as it is visited.
 struct Batch<'a> {
     shared: &'a Shared,
@@ -76,13 +79,17 @@ impl<'a> Batch<'a> {
         let Some((id, active)) = found else {
             return Visit::Taken;
         };
+        let looks = self.taken.is_multiple_of(RECORDS_BETWEEN_LOOKS);
+        if looks {
+            active.note_lag(record);
+        }
         match active.take(record, self.transaction) {
             Ok(Turn::Paused) => Visit::Later,
             Ok(Turn::Done) => {
                 self.taken += 1;
                 let config = &self.shared.config;
-                let full = self.taken >= config.max_batch_records
-                    || clock.now().saturating_sub(started) >= config.commit_interval;
+                let late = || clock.now().saturating_sub(started) >= config.commit_interval;
+                let full = self.taken >= config.max_batch_records || (looks && late());
                 if full { Visit::Enough } else { Visit::Taken }
             }
             Err(error) => {
@@ -213,6 +220,11 @@ impl StreamThread {
 }
 
 impl Active {
+    fn note_lag(&self, record: &Record<'_>) {
+        let lag_ms = self.task.wiring.clock.wall_ms() - record.timestamp_ms;
+        self.gauges.lag_ms.store(lag_ms.max(0), Ordering::Relaxed);
+    }
+
     /// Gives a record its turn and produces what it forwards.
     fn take(
         &mut self,
@@ -223,8 +235,6 @@ impl Active {
             self.ticker.came_back(record.timestamp_ms);
         }
         let from = self.task.outputs.len();
-        let lag_ms = (self.task.wiring.clock.wall_ms() - record.timestamp_ms).max(0);
-        self.gauges.lag_ms.store(lag_ms, Ordering::Relaxed);
         let turn = self.task.turn(record)?;
         transaction.send_outputs(&self.task, from)?;
         Ok(turn)

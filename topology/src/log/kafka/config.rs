@@ -131,8 +131,8 @@ impl KafkaConfig {
         let timeout_ms = self.transaction_timeout.as_millis().to_string();
         let mut config = self.producer("producer");
         config
-            // Longer makes small commits wait: a flush sends one request per partition at a time.
-            .set("linger.ms", "2")
+            // Large requests while a batch is made; the commit sends what is left at once.
+            .set("linger.ms", "20")
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", &timeout_ms)
             .set("message.timeout.ms", &timeout_ms);

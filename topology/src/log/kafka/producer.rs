@@ -8,6 +8,7 @@
 //! that replaces it raises the epoch, and the late copy bounces.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -176,9 +177,13 @@ impl TransactionalProducer {
                 element.set_metadata(position.unit.to_string());
             }
         }
-        self.producer
-            .send_offsets_to_transaction(&list, metadata, self.timeout)
-            .map_err(|error| self.fail(errors::sort(&error)))
+        // What lingers is sent beside the offsets; each of the two waits for the broker.
+        let (producer, timeout) = (&self.producer, self.timeout);
+        let sent = thread::scope(|scope| {
+            scope.spawn(|| native::flush(producer.client().native_ptr(), timeout));
+            producer.send_offsets_to_transaction(&list, metadata, timeout)
+        });
+        sent.map_err(|error| self.fail(errors::sort(&error)))
     }
 
     pub(super) fn commit(&mut self) -> Result<Vec<i64>, LogError> {
