@@ -6,6 +6,7 @@
 //! `children` and `broker` (processes), `checks` and `stop` (how it begins and ends).
 
 mod broker;
+mod budget;
 mod checks;
 mod children;
 mod http;

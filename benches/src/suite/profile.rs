@@ -12,6 +12,7 @@ use inferno::collapse::perf::{Folder, Options as FolderOptions};
 use inferno::flamegraph;
 use rustix::process::Signal;
 
+use super::budget;
 use super::children::Process;
 use super::stop::Stop;
 
@@ -75,8 +76,13 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// Draws the flame graph, and writes the folded stacks beside it.
-    pub(super) fn draw(&self, title: &str, file: &Path) -> anyhow::Result<()> {
+    /// Draws the flame graph, and writes the folded stacks and the budget beside it.
+    pub(super) fn draw(
+        &self,
+        title: &str,
+        file: &Path,
+        cpu_us_per_answer: f64,
+    ) -> anyhow::Result<()> {
         let script = self.data.with_extension("script");
         let status = Command::new("perf")
             // Names of inlined functions take minutes to look up.
@@ -90,6 +96,11 @@ impl Samples {
         let mut folder = Folder::from(FolderOptions::default());
         let mut reader = BufReader::new(File::open(&script)?);
         folder.collapse(&mut reader, BufWriter::new(File::create(&folded)?))?;
+        let stacks = std::fs::read_to_string(&folded)?;
+        std::fs::write(
+            file.with_extension("budget.md"),
+            budget::table(&stacks, cpu_us_per_answer),
+        )?;
         let mut options = flamegraph::Options::default();
         title.clone_into(&mut options.title);
         let drawn = flamegraph::from_reader(

@@ -103,7 +103,8 @@ pub(super) fn measure(
             .options
             .out()
             .join(format!("{}-flame.svg", plan.scenario));
-        samples.draw(&format!("stagedoor serve, {}", plan.scenario), &file)?;
+        let title = format!("stagedoor serve, {}", plan.scenario);
+        samples.draw(&title, &file, seen.cpu_us_per_answer())?;
     }
     bench
         .progress
@@ -184,6 +185,11 @@ fn finish(bench: &Bench, running: Running, at: &str) -> anyhow::Result<()> {
 }
 
 impl Seen {
+    #[expect(clippy::cast_precision_loss, reason = "no run has 2^52 answers")]
+    fn cpu_us_per_answer(&self) -> f64 {
+        1e6 * self.application.cpu_seconds / self.played.answers.max(1) as f64
+    }
+
     /// The outputs of the product, for the ceiling to write the same.
     pub(super) fn outputs(&self) -> Vec<Output> {
         /// Ids of these concerts are about so long.
