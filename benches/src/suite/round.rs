@@ -42,9 +42,11 @@ pub(super) struct Seen {
 /// Runs the sides in turn on the warm broker, as many rounds as are asked for.
 pub(super) fn compare(bench: &mut Bench, plan: &Plan, peers: &[Side]) -> anyhow::Result<()> {
     let rounds = bench.options.rounds;
+    let mut cpu_us_per_answer = 0.0;
     for round in 1..=rounds {
         let at = format!("{} round {round} of {rounds}", plan.scenario);
-        let ours = measure(bench, plan, &Side::Stagedoor, &at, false)?;
+        let ours = measure(bench, plan, &Side::Stagedoor, &at, None)?;
+        cpu_us_per_answer = ours.cpu_us_per_answer();
         // It writes what the product has just written.
         let outputs = ours.outputs();
         bench.push(&plan.scenario, &Side::Stagedoor.name(), &ours.figures());
@@ -53,25 +55,27 @@ pub(super) fn compare(bench: &mut Bench, plan: &Plan, peers: &[Side]) -> anyhow:
                 Side::Ceiling(_) => Side::Ceiling(outputs.clone()),
                 Side::Stagedoor | Side::KafkaStreams(_) => peer.clone(),
             };
-            let seen = measure(bench, plan, &side, &at, false)?;
+            let seen = measure(bench, plan, &side, &at, None)?;
             bench.push(&plan.scenario, &side.name(), &seen.figures());
         }
     }
     if bench.options.profile {
-        // A round of its own, because sampling takes its share of the machine.
+        // A round of its own, because sampling takes its share of the machine: it tells shares,
+        // and the last round what they are shares of.
         let at = format!("{} profiled", plan.scenario);
-        measure(bench, plan, &Side::Stagedoor, &at, true)?;
+        measure(bench, plan, &Side::Stagedoor, &at, Some(cpu_us_per_answer))?;
     }
     Ok(())
 }
 
-/// One round of one side. Where promises were broken there is no figure but an error.
+/// One round of one side. Where promises were broken there is no figure but an error. A profiled
+/// one knows what an answer costs without sampling.
 pub(super) fn measure(
     bench: &Bench,
     plan: &Plan,
     side: &Side,
     at: &str,
-    profiled: bool,
+    profiled: Option<f64>,
 ) -> anyhow::Result<Seen> {
     let name = side.name();
     bench.progress.step(&format!("{at}: {name} starts"));
@@ -83,7 +87,7 @@ pub(super) fn measure(
     load.put_on_sale(&commands)?;
     bench.progress.step(&format!("{at}: {name}"));
     let seen = watched(bench, plan, &application, &running, |progress| {
-        let profile = profiled.then(|| Profile::start(running.process.pid(), &bench.work));
+        let profile = profiled.map(|_| Profile::start(running.process.pid(), &bench.work));
         let profile = profile.transpose()?;
         let played = load.play(&commands, plan.requests, plan.pace, progress)?;
         let samples = profile
@@ -97,14 +101,14 @@ pub(super) fn measure(
     // A reader of topics that are removed complains.
     drop(load);
     finish(bench, running, at)?;
-    if let Some(samples) = samples {
+    if let (Some(samples), Some(cpu_us_per_answer)) = (samples, profiled) {
         bench.progress.step(&format!("{at}: flame graph"));
         let file = bench
             .options
             .out()
             .join(format!("{}-flame.svg", plan.scenario));
         let title = format!("stagedoor serve, {}", plan.scenario);
-        samples.draw(&title, &file, seen.cpu_us_per_answer())?;
+        samples.draw(&title, &file, cpu_us_per_answer)?;
     }
     bench
         .progress
