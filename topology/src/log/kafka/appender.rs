@@ -1,10 +1,8 @@
 //! Writes outside of transactions: commands from HTTP, Ticks, the instances table.
 
-use std::time::Duration;
-
 use rdkafka::ClientContext;
 use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 
 use super::config::KafkaConfig;
 use super::errors;
@@ -29,37 +27,23 @@ impl ProducerContext for AppenderContext {
     }
 }
 
-/// As many records on their way are few.
-const FEW: i32 = 16;
-
-/// Two producers, shared by everybody in the process. While few records are on their way each is
-/// sent at once; while many are, they linger for others, because each request costs the broker.
+/// One producer, shared by everybody in the process: what it appends keeps its order.
 pub(super) struct KafkaAppender {
-    prompt: ThreadedProducer<AppenderContext>,
-    patient: ThreadedProducer<AppenderContext>,
+    producer: ThreadedProducer<AppenderContext>,
     max_record_bytes: usize,
 }
 
 impl KafkaAppender {
-    /// Opens the producers.
+    /// Opens the producer.
     pub(super) fn open(config: &KafkaConfig) -> Result<Self, LogError> {
-        let producer = |linger| {
-            let producer = config.appender(linger).create_with_context(AppenderContext);
-            producer.map_err(|error| errors::sort(&error))
-        };
+        let producer = config
+            .appender()
+            .create_with_context(AppenderContext)
+            .map_err(|error| errors::sort(&error))?;
         Ok(Self {
-            prompt: producer(Duration::ZERO)?,
-            patient: producer(config.append_linger)?,
+            producer,
             max_record_bytes: config.max_record_bytes,
         })
-    }
-
-    fn producer(&self) -> &ThreadedProducer<AppenderContext> {
-        let on_their_way = self.prompt.in_flight_count() + self.patient.in_flight_count();
-        match on_their_way < FEW {
-            true => &self.prompt,
-            false => &self.patient,
-        }
     }
 }
 
@@ -77,7 +61,7 @@ impl Appender for KafkaAppender {
         outgoing.key = record.key;
         outgoing.payload = record.value;
         outgoing.headers = headers(&record);
-        if let Err((error, back)) = self.producer().send(outgoing) {
+        if let Err((error, back)) = self.producer.send(outgoing) {
             (*back.delivery_opaque)(Err(errors::sort(&error)));
         }
     }
