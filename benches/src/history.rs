@@ -152,8 +152,7 @@ struct Sender {
 
 impl Sender {
     fn send<C: AvroRecord>(&mut self, concert: &str, command: &C) -> anyhow::Result<()> {
-        let mut value = Vec::with_capacity(128);
-        stagedoor_avro::encode(command, &mut value)?;
+        let value = load::encoded(command)?;
         let record = Outgoing {
             topic: &self.topic,
             partition: partition_for(concert.as_bytes(), self.partitions),

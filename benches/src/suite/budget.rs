@@ -79,17 +79,15 @@ pub(super) fn table(folded: &str, cpu_us_per_answer: f64) -> String {
 }
 
 fn step_of(stack: &str) -> &'static str {
-    let inner = stack.rsplit(';');
-    let named = inner.flat_map(|frame| {
-        let belongs =
-            move |(_, parts): &&(&str, &[&str])| parts.iter().any(|part| frame.contains(part));
-        STEPS.iter().find(belongs).map(|(step, _)| *step)
+    let named = stack.rsplit(';').find_map(|frame| {
+        let belongs = |(_, parts): &&(&str, &[&str])| parts.iter().any(|part| frame.contains(part));
+        STEPS.iter().find(belongs)
     });
-    let by_thread = || {
-        let known = THREADS.iter().find(|(name, _)| stack.starts_with(name));
-        known.map_or("other threads", |(_, step)| step)
-    };
-    named.into_iter().next().unwrap_or_else(by_thread)
+    let by_thread = || THREADS.iter().find(|(name, _)| stack.starts_with(name));
+    match named {
+        Some((step, _)) => step,
+        None => by_thread().map_or("other threads", |(_, step)| step),
+    }
 }
 
 #[cfg(test)]

@@ -103,11 +103,8 @@ impl Samples {
         )?;
         let mut options = flamegraph::Options::default();
         title.clone_into(&mut options.title);
-        let drawn = flamegraph::from_reader(
-            &mut options,
-            BufReader::new(File::open(&folded)?),
-            BufWriter::new(File::create(file)?),
-        );
+        let drawing = BufWriter::new(File::create(file)?);
+        let drawn = flamegraph::from_lines(&mut options, stacks.lines(), drawing);
         std::fs::remove_file(&script)?;
         drawn.with_context(|| format!("the flame graph {}", file.display()))
     }

@@ -10,7 +10,7 @@ use stagedoor_bench::mix::Kind;
 use super::Bench;
 use super::broker::Extent;
 use super::kafka_load::{Commands, KafkaLoad, Pace, Played};
-use super::profile::Profile;
+use super::profile::{Profile, Samples};
 use super::sides::{self, Output, Running, Side};
 
 /// A load that all sides get alike.
@@ -45,7 +45,7 @@ pub(super) fn compare(bench: &mut Bench, plan: &Plan, peers: &[Side]) -> anyhow:
     let mut cpu_us_per_answer = 0.0;
     for round in 1..=rounds {
         let at = format!("{} round {round} of {rounds}", plan.scenario);
-        let ours = measure(bench, plan, &Side::Stagedoor, &at, None)?;
+        let ours = measure(bench, plan, &Side::Stagedoor, &at)?;
         cpu_us_per_answer = ours.cpu_us_per_answer();
         // It writes what the product has just written.
         let outputs = ours.outputs();
@@ -55,28 +55,42 @@ pub(super) fn compare(bench: &mut Bench, plan: &Plan, peers: &[Side]) -> anyhow:
                 Side::Ceiling(_) => Side::Ceiling(outputs.clone()),
                 Side::Stagedoor | Side::KafkaStreams(_) => peer.clone(),
             };
-            let seen = measure(bench, plan, &side, &at, None)?;
+            let seen = measure(bench, plan, &side, &at)?;
             bench.push(&plan.scenario, &side.name(), &seen.figures());
         }
     }
     if bench.options.profile {
-        // A round of its own, because sampling takes its share of the machine: it tells shares,
-        // and the last round what they are shares of.
-        let at = format!("{} profiled", plan.scenario);
-        measure(bench, plan, &Side::Stagedoor, &at, Some(cpu_us_per_answer))?;
+        profile(bench, plan, cpu_us_per_answer)?;
     }
     Ok(())
 }
 
-/// One round of one side. Where promises were broken there is no figure but an error. A profiled
-/// one knows what an answer costs without sampling.
-pub(super) fn measure(
+/// A round of its own, because sampling takes its share of the machine: it tells shares of what an
+/// answer costs without it.
+fn profile(bench: &Bench, plan: &Plan, cpu_us_per_answer: f64) -> anyhow::Result<()> {
+    let at = format!("{} profiled", plan.scenario);
+    let (_, samples) = round(bench, plan, &Side::Stagedoor, &at, true)?;
+    bench.progress.step(&format!("{at}: flame graph"));
+    let title = format!("stagedoor serve, {}", plan.scenario);
+    let file = format!("{}-flame.svg", plan.scenario);
+    let file = bench.options.out().join(file);
+    samples.map_or(Ok(()), |samples| {
+        samples.draw(&title, &file, cpu_us_per_answer)
+    })
+}
+
+/// One round of one side. Where promises were broken there is no figure but an error.
+pub(super) fn measure(bench: &Bench, plan: &Plan, side: &Side, at: &str) -> anyhow::Result<Seen> {
+    round(bench, plan, side, at, false).map(|(seen, _)| seen)
+}
+
+fn round(
     bench: &Bench,
     plan: &Plan,
     side: &Side,
     at: &str,
-    profiled: Option<f64>,
-) -> anyhow::Result<Seen> {
+    profiled: bool,
+) -> anyhow::Result<(Seen, Option<Samples>)> {
     let name = side.name();
     bench.progress.step(&format!("{at}: {name} starts"));
     let application = bench.fresh(&name);
@@ -87,7 +101,7 @@ pub(super) fn measure(
     load.put_on_sale(&commands)?;
     bench.progress.step(&format!("{at}: {name}"));
     let seen = watched(bench, plan, &application, &running, |progress| {
-        let profile = profiled.map(|_| Profile::start(running.process.pid(), &bench.work));
+        let profile = profiled.then(|| Profile::start(running.process.pid(), &bench.work));
         let profile = profile.transpose()?;
         let played = load.play(&commands, plan.requests, plan.pace, progress)?;
         let samples = profile
@@ -101,19 +115,10 @@ pub(super) fn measure(
     // A reader of topics that are removed complains.
     drop(load);
     finish(bench, running, at)?;
-    if let (Some(samples), Some(cpu_us_per_answer)) = (samples, profiled) {
-        bench.progress.step(&format!("{at}: flame graph"));
-        let file = bench
-            .options
-            .out()
-            .join(format!("{}-flame.svg", plan.scenario));
-        let title = format!("stagedoor serve, {}", plan.scenario);
-        samples.draw(&title, &file, cpu_us_per_answer)?;
-    }
     bench
         .progress
         .say(&format!("{at}: {name} {}", seen.summary()));
-    Ok(seen)
+    Ok((seen, samples))
 }
 
 /// Warms up on concerts of its own: as fast as can be, and then as fast as will be measured,

@@ -1,7 +1,7 @@
 //! Which rows are certainly not in storage, so that asking for them costs no look into it.
 //!
 //! Most commands ask for rows that are not there: the receipt of a new command, the sum of a new
-//! user. Every key that storage has is in a filter of two bytes a row; what is not in the filter
+//! user. Every key that storage has is in a filter of few bytes a row; what is not in the filter
 //! is absent. A key goes in *before* the batch that stores it, whatever becomes of that batch: the
 //! filter may know too much and never too little.
 //!

@@ -68,7 +68,7 @@ fn point(bench: &mut Bench, side: &Side, rate: u32) -> anyhow::Result<(f64, f64)
         pace: Pace::Rate(f64::from(rate)),
     };
     let at = format!("{name} at {rate}/s");
-    let seen = measure(bench, &plan, side, &at, None)?;
+    let seen = measure(bench, &plan, side, &at)?;
     let at = format!("{}-at-{rate}", side.name());
     bench.push(&name, &at, &seen.figures());
     let quantile = |figure| {

@@ -22,7 +22,7 @@ pub(crate) fn warm_up(bench: &Bench) -> anyhow::Result<()> {
         requests: bench.sizes.warm_up,
         pace: Pace::AsFast,
     };
-    measure(bench, &plan, &Side::Stagedoor, "the broker warms up", None).map(drop)
+    measure(bench, &plan, &Side::Stagedoor, "the broker warms up").map(drop)
 }
 
 pub(super) fn headline(bench: &mut Bench) -> anyhow::Result<()> {

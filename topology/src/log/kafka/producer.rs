@@ -188,6 +188,8 @@ impl TransactionalProducer {
 
     pub(super) fn commit(&mut self) -> Result<Vec<i64>, LogError> {
         let producer = self.producer.client().native_ptr();
+        // Without offsets, as in a rebuild, what lingers is not sent yet.
+        native::flush(producer, self.timeout);
         let tracked = self
             .signals
             .wait(self.sent, self.timeout)
