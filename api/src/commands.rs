@@ -9,7 +9,7 @@ use stagedoor_avro::AvroRecord;
 use stagedoor_processors::concert::records::{CommandResult, ReleaseHold};
 use stagedoor_processors::id::{Id, IdKind, scoped_hash};
 use stagedoor_topology::Header;
-use stagedoor_topology::log::{AppendDone, LogError};
+use stagedoor_topology::log::{AppendDone, Haste, LogError};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
@@ -20,6 +20,10 @@ use crate::http::trace;
 use crate::overload;
 use crate::problem::{Code, Problem};
 use crate::results::{Answer, CommandKey, Heard, Hub, ParkError, Ticket, Until};
+
+/// From so many requests on that wait for their answers, theirs come sooner if their commands go to
+/// the log together: each request to the log costs it and us what ten commands do.
+const CROWD: usize = 256;
 
 /// Who sends which command to which concert.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +127,12 @@ fn send<R: AvroRecord>(
     let ticket = parked.map_err(not_parked)?;
     let headers = Headers::new(R::NAME, reply_to, valid_until_ms);
     let done = acknowledge(Arc::clone(app.hub()), key);
-    runtime.append(envelope.concert, partition, &value, &headers.list(), done);
+    let haste = match app.hub().parked() {
+        0..CROWD => Haste::Prompt,
+        CROWD.. => Haste::Patient,
+    };
+    let headers = headers.list();
+    runtime.append(envelope.concert, partition, &value, &headers, haste, done);
     Ok(ticket)
 }
 
@@ -273,7 +282,8 @@ impl Nudges {
                 tracing::debug!(%error, "a nudge was not appended");
             }
         });
-        runtime.append(concert, partition, &value, &headers, done);
+        let haste = Haste::Prompt;
+        runtime.append(concert, partition, &value, &headers, haste, done);
         Ok(())
     }
 

@@ -10,7 +10,9 @@ use stagedoor_processors::concert::COMMANDS;
 use stagedoor_state::{Database, DatabaseOptions, StateError, StoreReader};
 use stagedoor_topology::log::embedded::{EmbeddedConfig, EmbeddedLog};
 use stagedoor_topology::log::kafka::{KafkaConfig, KafkaLog};
-use stagedoor_topology::log::{AppendDone, Appender, Log, LogError, Outgoing, TopicPartition};
+use stagedoor_topology::log::{
+    AppendDone, Appender, Haste, Log, LogError, Outgoing, TopicPartition,
+};
 use stagedoor_topology::{
     GlobalTableReader, Header, INSTANCES_TABLE, Instance, ReadError, RebuildError, Secret,
     StartError, Streams, StreamsConfig, StreamsState, TaskId, TaskStatus, TopicNaming,
@@ -145,19 +147,17 @@ impl Runtime {
         partition: i32,
         value: &[u8],
         headers: &[Header<'_>],
+        haste: Haste,
         done: AppendDone,
     ) {
-        let (topic, key) = (self.commands.as_str(), Some(concert.as_bytes()));
-        self.appender.append(
-            Outgoing {
-                topic,
-                partition,
-                key,
-                value: Some(value),
-                headers,
-            },
-            done,
-        );
+        let record = Outgoing {
+            topic: self.commands.as_str(),
+            partition,
+            key: Some(concert.as_bytes()),
+            value: Some(value),
+            headers,
+        };
+        self.appender.append(record, haste, done);
     }
 
     /// Reads of a partition's concerts.
@@ -255,11 +255,12 @@ pub(crate) fn open_stores(settings: &Settings, data: &Path) -> Result<Database, 
 
 /// Names and partition counts of the topics.
 pub(crate) fn naming(settings: &Settings) -> TopicNaming {
-    TopicNaming {
-        application_id: settings.application_id.clone(),
-        prefix: settings.topic_prefix.clone(),
-        partitions: settings.partitions,
-    }
+    stagedoor_processors::naming(
+        &settings.application_id,
+        &settings.topic_prefix,
+        settings.partitions,
+        settings.event_partitions,
+    )
 }
 
 fn database_options(settings: &Settings) -> DatabaseOptions {

@@ -78,11 +78,10 @@ pub(crate) fn skipped_units(
     sources: &Sources<'_>,
 ) -> Result<BTreeMap<i32, BTreeSet<(i64, u32)>>, AuditError> {
     let mut skips: BTreeMap<i32, BTreeSet<(i64, u32)>> = BTreeMap::new();
-    let (topic, every) = (sources.naming.dead_letters(), sources.every_partition());
-    let ends = sources
-        .source()
-        .ends(Isolation::ReadCommitted, &topic, &every)?;
-    sources.source().read(&topic, &ends, &mut |record| {
+    let (topic, source) = (sources.dead_letters(), sources.source());
+    let every = topic.every_partition();
+    let ends = source.ends(Isolation::ReadCommitted, &topic.name, &every)?;
+    source.read(&topic.name, &ends, &mut |record| {
         let is_skip = record.header("__streams.errors.exception") == Some(b"crash_loop");
         let stamp = record.header(STAMP_HEADER).and_then(Stamp::decode);
         if let Some(stamp) = stamp.filter(|_| is_skip) {

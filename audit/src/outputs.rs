@@ -13,7 +13,7 @@ use crate::error::AuditError;
 use crate::parallel::in_order;
 use crate::read::Ends;
 use crate::report::{Place, Report};
-use crate::sources::Sources;
+use crate::sources::{OutputTopic, Sources};
 use crate::spill::{Merge, Spill};
 use crate::turn::Channel;
 
@@ -47,15 +47,24 @@ impl Outputs {
             lanes,
             partitions: sources.naming.partitions,
         };
-        let every = usize::try_from(reader.partitions).unwrap_or(1);
+        let topics = sources.outputs();
+        let most = topics.iter().map(|topic| topic.partitions).max();
+        let every = most
+            .and_then(|most| usize::try_from(most).ok())
+            .unwrap_or(1);
         // Where the log is not known the first stamp names it, so there must be one first.
         let shares = match log_id {
             Some(_) => sources.threads.clamp(1, every.max(1)),
             None => 1,
         };
         let read = in_order(shares, 0..shares, |share| {
-            let partitions: Vec<i32> = (0..reader.partitions).skip(share).step_by(shares).collect();
-            Share::read(sources, &reader, &partitions, sources.memory_bytes / shares)
+            let part_of = |topic: &OutputTopic| {
+                let every = topic.every_partition().into_iter();
+                every.skip(share).step_by(shares).collect()
+            };
+            let parts: Vec<Vec<i32>> = topics.iter().map(part_of).collect();
+            let places = topics.iter().zip(&parts);
+            Share::read(sources, &reader, places, sources.memory_bytes / shares)
         });
         let (mut outputs, mut found) = (Self::default(), Vec::new());
         for share in read {
@@ -88,10 +97,10 @@ struct Share {
 }
 
 impl Share {
-    fn read(
+    fn read<'b>(
         sources: &Sources<'_>,
         reader: &OutputReader,
-        partitions: &[i32],
+        places: impl Iterator<Item = (&'b OutputTopic, &'b Vec<i32>)>,
         memory_bytes: usize,
     ) -> Result<Self, AuditError> {
         let mut share = Self {
@@ -101,8 +110,8 @@ impl Share {
             complete_after_ms: None,
             found: Vec::new(),
         };
-        for (topic, channel) in sources.outputs() {
-            share.read_topic(sources, reader, partitions, (&topic, channel))?;
+        for (topic, partitions) in places.filter(|(_, partitions)| !partitions.is_empty()) {
+            share.read_topic(sources, reader, partitions, topic)?;
         }
         Ok(share)
     }
@@ -112,9 +121,9 @@ impl Share {
         sources: &Sources<'_>,
         reader: &OutputReader,
         partitions: &[i32],
-        (topic, channel): (&Arc<str>, Channel),
+        topic: &OutputTopic,
     ) -> Result<(), AuditError> {
-        let source = sources.source();
+        let (source, channel, topic) = (sources.source(), topic.channel, &topic.name);
         let ends = source.ends(Isolation::ReadCommitted, topic, partitions)?;
         let mut parts: BTreeMap<i32, Part> = BTreeMap::new();
         source.read(topic, &ends, &mut |record| {

@@ -13,7 +13,7 @@ use stagedoor_state::{MemoryDatabase, ReadState as _, StorageProvider as _, Task
 use stagedoor_topology::log::InputPosition;
 use stagedoor_topology::{
     Context, Failure, Forwarded, Processor, Record, Secret, Stamp, SubTopology, TaskError,
-    partition_for,
+    TopicNaming, partition_for,
 };
 
 use crate::error::AuditError;
@@ -42,8 +42,8 @@ pub(crate) struct Given {
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub(crate) part: &'a SubTopology,
-    /// Partitions of every topic.
-    pub(crate) partitions: i32,
+    /// Partition counts of the topics.
+    pub(crate) naming: &'a TopicNaming,
     /// Key of the MAC on Ticks.
     pub(crate) secret: &'a Secret,
     /// Largest record that may be forwarded.
@@ -244,12 +244,13 @@ impl<'a> Replay<'a> {
     }
 
     fn finish_unit(&mut self, offset: i64, unit: u32, letters: Vec<Letter>) {
-        let partitions = self.rules.partitions;
+        let naming = self.rules.naming;
         let start = self.given.len();
         for forward in self.forwarded.drain(..) {
             let Some(channel) = channel(forward.sink.topic) else {
                 continue;
             };
+            let partitions = naming.partitions_of(forward.sink.topic);
             let message = forward.message;
             let by_key = || partition_for(&message.key, partitions);
             let named = message

@@ -60,23 +60,22 @@ pub fn run(sources: &Sources<'_>) -> Result<Report, AuditError> {
 /// Says how many offsets will be passed.
 fn announce(sources: &Sources<'_>, lanes: &[i32]) -> Result<(), AuditError> {
     let (_, part) = sources.part()?;
-    let every = sources.every_partition();
-    let mut topics: Vec<(String, &[i32])> = vec![
-        (sources.commands()?, lanes),
-        (sources.naming.changelog(part.name), lanes),
-        (sources.naming.window_changelog(part.name), lanes),
+    let mut topics: Vec<(String, Vec<i32>)> = vec![
+        (sources.commands()?, lanes.to_vec()),
+        (sources.naming.changelog(part.name), lanes.to_vec()),
+        (sources.naming.window_changelog(part.name), lanes.to_vec()),
     ];
     let outputs = sources.outputs();
     topics.extend(
         outputs
             .iter()
-            .map(|(topic, _)| (topic.to_string(), &every[..])),
+            .map(|topic| (topic.name.to_string(), topic.every_partition())),
     );
     let mut total = 0;
     for (topic, partitions) in topics {
         let ends = sources
             .source()
-            .ends(Isolation::ReadCommitted, &topic, partitions)?;
+            .ends(Isolation::ReadCommitted, &topic, &partitions)?;
         total += ends
             .values()
             .map(|(low, next)| next.abs_diff(*low))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stagedoor_processors::concert::{CATALOGUE, CONCERT, EVENTS, RESULTS};
 use stagedoor_state::{StorageProvider, TaskState};
 use stagedoor_topology::log::{InputPosition, Isolation, Log};
-use stagedoor_topology::{Secret, SubTopology, TopicNaming, Topology};
+use stagedoor_topology::{Secret, Sink, SubTopology, TopicNaming, Topology};
 
 use crate::error::AuditError;
 use crate::read::{Ends, Progress, Source};
@@ -43,6 +43,22 @@ pub struct Sources<'a> {
     pub threads: usize,
     /// Is told how far the audit is, by any of its threads.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// A topic that tasks forward to.
+pub(crate) struct OutputTopic {
+    /// Full name.
+    pub(crate) name: Arc<str>,
+    /// Partition count.
+    pub(crate) partitions: i32,
+    /// What is in it.
+    pub(crate) channel: Channel,
+}
+
+impl OutputTopic {
+    pub(crate) fn every_partition(&self) -> Vec<i32> {
+        (0..self.partitions).collect()
+    }
 }
 
 impl<'a> Sources<'a> {
@@ -89,7 +105,7 @@ impl<'a> Sources<'a> {
         let (_, part) = self.part()?;
         Ok(Rules {
             part,
-            partitions: self.naming.partitions,
+            naming: self.naming,
             secret: self.secret,
             max_record_bytes: self.max_record_bytes,
         })
@@ -121,19 +137,28 @@ impl<'a> Sources<'a> {
         }
     }
 
-    pub(crate) fn every_partition(&self) -> Vec<i32> {
-        (0..self.naming.partitions).collect()
+    /// The topics that tasks forward to.
+    pub(crate) fn outputs(&self) -> [OutputTopic; 4] {
+        let of = |sink: Sink, channel| OutputTopic {
+            name: self.naming.topic(sink.topic).into(),
+            partitions: self.naming.partitions_of(sink.topic),
+            channel,
+        };
+        [
+            of(RESULTS, Channel::Results),
+            of(EVENTS, Channel::Events),
+            of(CATALOGUE, Channel::Catalogue),
+            self.dead_letters(),
+        ]
     }
 
-    /// The topics that tasks forward to.
-    pub(crate) fn outputs(&self) -> [(Arc<str>, Channel); 4] {
-        let topic = |name: &str| self.naming.topic(name).into();
-        [
-            (topic(RESULTS.topic), Channel::Results),
-            (topic(EVENTS.topic), Channel::Events),
-            (topic(CATALOGUE.topic), Channel::Catalogue),
-            (self.naming.dead_letters().into(), Channel::DeadLetters),
-        ]
+    /// Where records go that were refused.
+    pub(crate) fn dead_letters(&self) -> OutputTopic {
+        OutputTopic {
+            name: self.naming.dead_letters().into(),
+            partitions: self.naming.partitions,
+            channel: Channel::DeadLetters,
+        }
     }
 
     /// Ends of a command partition up to a position. It must still have its start.

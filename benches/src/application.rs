@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use metrics_util::debugging::{DebugValue, Snapshotter};
 use stagedoor_processors::concert;
 use stagedoor_state::Database;
-use stagedoor_topology::log::{Appender, Log, Outgoing};
+use stagedoor_topology::log::{Appender, Haste, Log, Outgoing};
 use stagedoor_topology::{
     CommitListener, Committed, Secret, Streams, StreamsConfig, StreamsState, TopicNaming,
 };
@@ -83,11 +83,7 @@ pub(crate) fn run(round: Round<'_>) -> anyhow::Result<f64> {
         directory,
         holds,
     } = round;
-    let naming = TopicNaming {
-        application_id: application.to_owned(),
-        prefix: format!("{application}."),
-        partitions: 1,
-    };
+    let naming = TopicNaming::new(application, format!("{application}."), 1);
     let secret = Secret::new(*b"bench");
     let config = StreamsConfig::new(naming, directory.join("run"), "bench".to_owned(), secret);
     let counter = Arc::new(Counter {
@@ -136,8 +132,10 @@ fn append(appender: &dyn Appender, topic: &str, value: &[u8]) {
         value: Some(value),
         headers: &[],
     };
+    // The load shares the machine with what is measured: large requests.
     appender.append(
         record,
+        Haste::Patient,
         Box::new(|result| {
             if let Err(error) = result {
                 tracing::error!(%error, "a command was not appended; the round will not end");

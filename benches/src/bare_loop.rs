@@ -40,6 +40,7 @@ impl Shape {
         let spec = |name: &String| TopicSpec {
             name: name.clone(),
             partitions,
+            counted_by: "partitions",
             config: BTreeMap::new(),
             checked: Vec::new(),
         };

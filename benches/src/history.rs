@@ -12,7 +12,7 @@ use stagedoor_processors::concert::records::{HoldSeats, ReleaseHold};
 use stagedoor_processors::id::{Id, scoped_hash};
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::log::embedded::{Durability, EmbeddedConfig, EmbeddedLog};
-use stagedoor_topology::log::{Appender, Outgoing};
+use stagedoor_topology::log::{Appender, Haste, Outgoing};
 use stagedoor_topology::{
     CommitListener, Committed, Secret, StreamsConfig, TopicNaming, partition_for,
 };
@@ -27,11 +27,7 @@ const AHEAD: u64 = 50_000;
 
 /// Names of a history's topics.
 pub(crate) fn naming(partitions: i32) -> TopicNaming {
-    TopicNaming {
-        application_id: "history".to_owned(),
-        prefix: "history.".to_owned(),
-        partitions,
-    }
+    stagedoor_processors::naming("history", "history.", partitions, None)
 }
 
 /// Key of the MAC on its Ticks.
@@ -165,7 +161,7 @@ impl Sender {
                 tracing::error!(%error, "a command was not appended; the history will not end");
             }
         };
-        self.appender.append(record, Box::new(told));
+        self.appender.append(record, Haste::Patient, Box::new(told));
         self.sent += 1;
         Ok(())
     }

@@ -116,10 +116,8 @@ fn ceiling(bootstrap_servers: &str, application: &str, holds: u32) -> anyhow::Re
     Ok(f64::from(holds) / (ended - started).as_secs_f64())
 }
 
-/// The producer of the load, the same for both sides. It collects, because it shares the machine
-/// with what is measured.
+/// The producer of the load, the same for both sides.
 fn load_appender(bootstrap_servers: &str, application: &str) -> anyhow::Result<Arc<dyn Appender>> {
-    let mut config = KafkaConfig::new(bootstrap_servers, format!("{application}-load"));
-    config.append_linger = Duration::from_millis(20);
+    let config = KafkaConfig::new(bootstrap_servers, format!("{application}-load"));
     Ok(KafkaLog::new(config).appender()?)
 }

@@ -1,7 +1,9 @@
 //! The whole topology: one line for every processor.
 
 use stagedoor_state::StateError;
-use stagedoor_topology::{GlobalTable, Topology, TopologyBuilder, TopologyError};
+use stagedoor_topology::{
+    GlobalTable, SinkPartitions, TopicNaming, Topology, TopologyBuilder, TopologyError,
+};
 
 use crate::concert;
 
@@ -10,6 +12,31 @@ pub const CATALOGUE: GlobalTable = GlobalTable {
     name: "catalogue",
     topic: concert::CATALOGUE.topic,
 };
+
+/// Partitions of the facts about reservations, where there are as many of commands.
+///
+/// Facts go by user, so that every commit of every instance writes to all of these partitions, while
+/// those of commands are divided among instances.
+pub const EVENT_PARTITIONS: i32 = 8;
+
+/// Names and partition counts of the topics. `event_partitions` are those of the facts about
+/// reservations: [`EVENT_PARTITIONS`] where none is given, and no more than `partitions` then.
+#[must_use]
+pub fn naming(
+    application_id: impl Into<String>,
+    prefix: impl Into<String>,
+    partitions: i32,
+    event_partitions: Option<i32>,
+) -> TopicNaming {
+    let events = SinkPartitions {
+        count: event_partitions.unwrap_or(EVENT_PARTITIONS.min(partitions)),
+        setting: "event_partitions",
+    };
+    TopicNaming {
+        sink_partitions: [(concert::EVENTS.topic, events)].into(),
+        ..TopicNaming::new(application_id, prefix, partitions)
+    }
+}
 
 /// Why the topology cannot be built; only a programming error can cause one.
 #[derive(Debug, thiserror::Error)]

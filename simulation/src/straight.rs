@@ -30,6 +30,7 @@ impl Straight {
         let storage = MemoryDatabase::new().storage("0_0").unwrap();
         let facts = Facts {
             partitions: 1,
+            event_partitions: 1,
             max_record_bytes: MAX_RECORD_BYTES,
             input: TopicPartition::new("concert.commands", 0),
             secret: Secret::new(*b"secret"),

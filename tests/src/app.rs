@@ -81,11 +81,8 @@ impl AppOptions {
     /// The names of its topics.
     #[must_use]
     pub fn naming(&self) -> TopicNaming {
-        TopicNaming {
-            application_id: self.application.clone(),
-            prefix: format!("{}.", self.application),
-            partitions: self.partitions,
-        }
+        let prefix = format!("{}.", self.application);
+        stagedoor_processors::naming(&self.application, prefix, self.partitions, None)
     }
 
     /// Its topology.

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use stagedoor_topology::log::{
-    Appended, Appender, InputPosition, Isolation, Log, LogError, Outgoing, Pace,
+    Appended, Appender, Haste, InputPosition, Isolation, Log, LogError, Outgoing, Pace,
 };
 use stagedoor_topology::{Header, Record, partition_for};
 
@@ -126,6 +126,7 @@ impl Producer {
         // Nobody may be left to hear of it.
         self.appender.append(
             record,
+            Haste::Prompt,
             Box::new(move |outcome| drop(done.try_send(outcome))),
         );
     }

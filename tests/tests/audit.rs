@@ -15,7 +15,7 @@ use stagedoor_tests::http::{Client, Request, Response};
 use stagedoor_tests::kafka::Broker;
 use stagedoor_tests::service::{Service, ServiceOptions, token};
 use stagedoor_tests::topics;
-use stagedoor_topology::log::{Log as _, Outgoing};
+use stagedoor_topology::log::{Haste, Log as _, Outgoing};
 use stagedoor_topology::{POSITION_KEY, partition_for};
 use tempfile::TempDir;
 
@@ -332,7 +332,11 @@ fn append(sale: &Sale, topic: &str, partition: i32, (key, value): (&[u8], &[u8])
         value: Some(value),
         headers: &[],
     };
-    appender.append(record, Box::new(move |result| drop(told.send(result))));
+    appender.append(
+        record,
+        Haste::Prompt,
+        Box::new(move |result| drop(told.send(result))),
+    );
     let answer = answer
         .recv_timeout(SOON)
         .expect("an answer of the producer");

@@ -18,7 +18,7 @@ use stagedoor_topology::log::simulated::{
     Armed, Call, ClusterConfig, Fault, SimulatedCluster, SimulatedLog,
 };
 use stagedoor_topology::log::{
-    Isolation, Log, LogError, Outgoing, Pace, Session, TopicPartition, TopicSpec,
+    Haste, Isolation, Log, LogError, Outgoing, Pace, Session, TopicPartition, TopicSpec,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -56,6 +56,7 @@ impl World {
         let spec = TopicSpec {
             name: topic.clone(),
             partitions: 1,
+            counted_by: "partitions",
             config: BTreeMap::new(),
             checked: Vec::new(),
         };
@@ -115,7 +116,7 @@ impl World {
         let told = move |result: Result<_, LogError>| {
             let _ = sender.send(result.map(|_| ()));
         };
-        appender.append(self.record(value), Box::new(told));
+        appender.append(self.record(value), Haste::Prompt, Box::new(told));
         let outcome = done.recv_timeout(SOON).expect("an answer in time");
         outcome.expect("appended");
     }

@@ -55,7 +55,7 @@ pub use shared::{CommitListener, Committed, NoListener};
 pub use stamp::{STAMP_HEADER, STAMP_LENGTH, Stamp};
 pub use streams::{INSTANCES_TABLE, RebuildError, StartError, Streams, StreamsState};
 pub use tick::Tick;
-pub use topics::{TopicNaming, check as check_topics, required as required_topics};
+pub use topics::{SinkPartitions, TopicNaming, check as check_topics, required as required_topics};
 pub use topology::{
     Description, GlobalTable, Source, SubTopology, Topology, TopologyBuilder, TopologyError,
 };

@@ -11,7 +11,7 @@ use stagedoor_state::StorageProvider;
 use crate::board::{Board, TaskPhase};
 use crate::config::StreamsConfig;
 use crate::instances::Instance;
-use crate::log::{Appender, Log, Outgoing};
+use crate::log::{Appender, Haste, Log, Outgoing};
 use crate::output::Output;
 use crate::wiring::{WiredTopic, Wiring};
 
@@ -109,6 +109,7 @@ impl Shared {
         };
         self.appender.append(
             record,
+            Haste::Prompt,
             Box::new(|result| {
                 if let Err(error) = result {
                     tracing::debug!(%error, "announcing the instance");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::TaskError;
-use crate::log::{Appender, Outgoing};
+use crate::log::{Appender, Haste, Outgoing};
 use crate::task::Task;
 use crate::tick::Tick;
 
@@ -74,6 +74,7 @@ impl Ticker {
         };
         appender.append(
             record,
+            Haste::Prompt,
             Box::new(|result| {
                 if let Err(error) = result {
                     tracing::debug!(%error, "a Tick was not appended; the next one will be");

@@ -8,6 +8,9 @@ use crate::topology::Topology;
 /// `delete.retention.ms` of the changelogs: how long a tombstone is kept for restores.
 pub(crate) const TOMBSTONE_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// The setting that counts the partitions of most topics.
+const PARTITIONS_SETTING: &str = "partitions";
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Names and sizes of an application's topics.
@@ -17,11 +20,53 @@ pub struct TopicNaming {
     pub application_id: String,
     /// Start of the names of all others, such as `stagedoor.`.
     pub prefix: String,
-    /// Partition count of created topics.
+    /// Partition count of all topics but those of `sink_partitions`.
     pub partitions: i32,
+    /// Topics with a partition count of their own, by their names without prefix.
+    pub sink_partitions: BTreeMap<&'static str, SinkPartitions>,
+}
+
+/// The partition count of a topic that tasks forward to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkPartitions {
+    /// How many there are.
+    pub count: i32,
+    /// The setting that says so.
+    pub setting: &'static str,
 }
 
 impl TopicNaming {
+    /// Names with one partition count for every topic.
+    #[must_use]
+    pub fn new(
+        application_id: impl Into<String>,
+        prefix: impl Into<String>,
+        partitions: i32,
+    ) -> Self {
+        Self {
+            application_id: application_id.into(),
+            prefix: prefix.into(),
+            partitions,
+            sink_partitions: BTreeMap::new(),
+        }
+    }
+
+    /// Partition count of a topic by its name without prefix.
+    #[must_use]
+    pub fn partitions_of(&self, name: &str) -> i32 {
+        self.counted(name).count
+    }
+
+    /// Partition count of a topic by its name without prefix, and the setting that it comes from.
+    #[must_use]
+    pub fn counted(&self, name: &str) -> SinkPartitions {
+        let own = self.sink_partitions.get(name).copied();
+        own.unwrap_or(SinkPartitions {
+            count: self.partitions,
+            setting: PARTITIONS_SETTING,
+        })
+    }
+
     /// Full name of a topic that the outside knows.
     #[must_use]
     pub fn topic(&self, name: &str) -> String {
@@ -67,11 +112,15 @@ pub fn required(topology: &Topology, naming: &TopicNaming, windows_ms: i64) -> V
                 .global_tables()
                 .iter()
                 .any(|table| table.topic == sink.topic);
-            let name = naming.topic(sink.topic);
-            specs.push(match (is_table, sink.topic) {
-                (true, _) => compacted(name, naming.partitions),
-                (false, "results") => kept(name, naming.partitions, 7 * DAY_MS),
-                (false, _) => kept(name, naming.partitions, 30 * DAY_MS),
+            let (name, partitions) = (naming.topic(sink.topic), naming.counted(sink.topic));
+            let spec = match (is_table, sink.topic) {
+                (true, _) => compacted(name, partitions.count),
+                (false, "results") => kept(name, partitions.count, 7 * DAY_MS),
+                (false, _) => kept(name, partitions.count, 30 * DAY_MS),
+            };
+            specs.push(TopicSpec {
+                counted_by: partitions.setting,
+                ..spec
             });
         }
     }
@@ -100,9 +149,9 @@ pub fn check(specs: &[TopicSpec], infos: &[TopicInfo]) -> Result<(), String> {
         };
         if info.partitions != spec.partitions {
             return Err(format!(
-                "the topic {} has {} partitions and not {}; set `partitions` to what it has, or \
-                 copy it into a topic with {} partitions",
-                spec.name, info.partitions, spec.partitions, spec.partitions
+                "the topic {} has {} partitions and not {}; set `{}` to what it has, or copy it \
+                 into a topic with {} partitions",
+                spec.name, info.partitions, spec.partitions, spec.counted_by, spec.partitions
             ));
         }
         check_config(spec, info)?;
@@ -182,6 +231,7 @@ fn spec<const N: usize>(
     TopicSpec {
         name,
         partitions,
+        counted_by: PARTITIONS_SETTING,
         config,
         checked,
     }
@@ -210,6 +260,30 @@ mod tests {
         let message = check(&[spec], &[found]).expect_err("refused");
         assert!(message.contains("stagedoor.concert.commands has 8 partitions and not 32"));
         assert!(message.contains("set `partitions`"));
+    }
+
+    #[test]
+    fn a_count_of_its_own_is_refused_with_the_setting_that_it_comes_from() {
+        let own = SinkPartitions {
+            count: 8,
+            setting: "event_partitions",
+        };
+        let naming = TopicNaming {
+            sink_partitions: [("events", own)].into(),
+            ..TopicNaming::new("app", "", 32)
+        };
+        assert_eq!(naming.partitions_of("events"), 8);
+        assert_eq!(naming.partitions_of("results"), 32);
+        let spec = TopicSpec {
+            counted_by: naming.counted("events").setting,
+            ..kept("events".to_owned(), naming.partitions_of("events"), 1)
+        };
+        let found = TopicInfo {
+            partitions: 32,
+            ..info(&spec)
+        };
+        let message = check(&[spec], &[found]).expect_err("refused");
+        assert!(message.contains("events has 32 partitions and not 8; set `event_partitions`"));
     }
 
     #[test]

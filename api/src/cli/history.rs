@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use stagedoor_audit::{AuditError, Progress, Sources};
 use stagedoor_state::{Database, StorageProvider};
-use stagedoor_topology::log::{Isolation, Log, LogError, Pace, TopicPartition};
+use stagedoor_topology::log::{Isolation, Log, LogError, Pace, Reader, TopicPartition};
 use stagedoor_topology::{Secret, TopicNaming, Topology};
 
 use super::dev;
@@ -133,24 +133,31 @@ impl History {
         let Some(part) = self.topology.sub_topologies().first() else {
             return Ok(());
         };
-        let topic = self.naming.topic(part.source.topic);
         let reader = self.log.reader(Isolation::ReadCommitted, Pace::CatchUp);
         let mut reader = reader.map_err(|error| failed(&error.into()))?;
-        let count = self.naming.partitions;
+        let sinks = part.sinks.iter().map(|sink| sink.topic);
+        for name in [part.source.topic].into_iter().chain(sinks) {
+            self.check_partitions_of(&mut *reader, name)?;
+        }
+        Ok(())
+    }
+
+    fn check_partitions_of(&self, reader: &mut dyn Reader, name: &str) -> Result<(), Failure> {
+        let (topic, counted) = (self.naming.topic(name), self.naming.counted(name));
+        let count = counted.count;
         let mut ask =
             |partition| reader.watermarks(&TopicPartition::new(topic.as_str(), partition));
         // The first one tells whether anything answers at all.
         ask(0).map_err(|error| failed(&error.into()))?;
-        let remedy = "set `partitions` to what it has";
-        if ask(count - 1).is_err() {
-            let text = format!("{topic} has fewer than {count} partitions; {remedy}");
-            return Err(Failure::Configuration(text));
-        }
-        if ask(count).is_ok() {
-            let text = format!("{topic} has more than {count} partitions; {remedy}");
-            return Err(Failure::Configuration(text));
-        }
-        Ok(())
+        let compared = match (ask(count - 1), ask(count)) {
+            (Err(_), _) => "fewer",
+            (_, Ok(_)) => "more",
+            (Ok(_), Err(_)) => return Ok(()),
+        };
+        let setting = counted.setting;
+        Err(Failure::Configuration(format!(
+            "{topic} has {compared} than {count} partitions; set `{setting}` to what it has"
+        )))
     }
 }
 

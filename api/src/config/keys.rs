@@ -43,6 +43,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("data", Kind::Text),
     key("defaults.hold_seconds", Kind::Whole),
     key("defaults.max_seats_per_user", Kind::Whole),
+    key("event_partitions", Kind::Whole),
     key("host", Kind::Text),
     key("instance_id", Kind::Text),
     key("limits.connections", Kind::Whole),

@@ -34,6 +34,9 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// What ingress writes into a concert that does not say.
     pub(crate) defaults: Defaults,
+    /// Partitions of `reservation.events`; at most 8 where nothing is said, because every commit
+    /// writes to all of them.
+    pub(crate) event_partitions: Option<i32>,
     /// Address to listen on.
     pub(crate) host: String,
     /// Stable name of this instance; makes it a static member of its group.
@@ -116,6 +119,7 @@ impl Default for Settings {
             commit_interval_ms: 100,
             data: PathBuf::from("stagedoor-data"),
             defaults: Defaults::default(),
+            event_partitions: None,
             host: "0.0.0.0".into(),
             instance_id: None,
             kafka: BTreeMap::new(),
@@ -238,6 +242,12 @@ impl Settings {
                 1_000_000,
             ),
             ("partitions", signed(self.partitions), 1, 10_000),
+            (
+                "event_partitions",
+                signed(self.event_partitions.unwrap_or(1)),
+                1,
+                10_000,
+            ),
             (
                 "replication_factor",
                 signed(self.replication_factor),

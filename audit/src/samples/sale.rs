@@ -11,7 +11,7 @@ use stagedoor_state::{MemoryDatabase, StorageProvider as _, StoreSet, TaskState}
 use stagedoor_topology::log::{InputPosition, TopicPartition};
 use stagedoor_topology::{
     CHECKPOINT_KEY, Checkpoint, NoHeaders, POSITION_KEY, Position, Record, Secret, Stamp,
-    SubTopology, Tick,
+    SubTopology, Tick, TopicNaming,
 };
 
 use super::plan::plan;
@@ -70,6 +70,7 @@ pub(crate) struct Run {
     window_rows: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) stores: Arc<StoreSet>,
     part: SubTopology,
+    naming: TopicNaming,
     secret: Secret,
     records: Vec<(i64, Vec<u8>, Vec<u8>)>,
 }
@@ -120,6 +121,7 @@ impl Run {
             window_rows: BTreeMap::new(),
             stores,
             part,
+            naming: TopicNaming::new("sale", "", 1),
             secret,
             records,
         };
@@ -210,10 +212,10 @@ impl Run {
     }
 
     fn begin(&self) -> Replay<'_> {
-        let (part, secret) = (&self.part, &self.secret);
+        let (part, secret, naming) = (&self.part, &self.secret, &self.naming);
         let rules = Rules {
             part,
-            partitions: 1,
+            naming,
             secret,
             max_record_bytes: 1_000_000,
         };

@@ -35,11 +35,7 @@ impl Site {
         Self {
             log: MemoryLog::default(),
             topology: stagedoor_processors::topology().unwrap(),
-            naming: TopicNaming {
-                application_id: "app".to_owned(),
-                prefix: "p.".to_owned(),
-                partitions,
-            },
+            naming: stagedoor_processors::naming("app", "p.", partitions, None),
             secret: Secret::new(*b"secret"),
         }
     }

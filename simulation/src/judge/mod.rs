@@ -20,7 +20,7 @@ use stagedoor_topology::log::simulated::SimulatedCluster;
 use stagedoor_topology::{CommitListener, Committed};
 
 use crate::model::Facts;
-use crate::site::Site;
+use crate::site::{Site, event_partitions};
 
 pub(crate) use audit::audit;
 pub(crate) use stores::LastOwners;
@@ -70,6 +70,7 @@ impl Judge {
         let lane = |partition| {
             Lane::new(Facts {
                 partitions: site.config.naming.partitions,
+                event_partitions: event_partitions(site.config.naming.partitions),
                 max_record_bytes: site.config.max_record_bytes,
                 input: TopicPartition::new(site.commands.as_str(), partition),
                 secret: site.config.secret.clone(),

@@ -3,7 +3,7 @@
 use stagedoor_processors::concert::records::{CommandResult, FieldError, Rejection};
 use stagedoor_topology::{Record, partition_for};
 
-use super::Sender;
+use super::{Facts, Sender};
 
 /// Most bytes of a record that its dead letter keeps.
 const LETTER_BYTES: usize = 512 * 1024;
@@ -134,7 +134,11 @@ impl Expected {
     }
 
     /// Without anything that says otherwise, the key decides where it goes.
-    pub(super) fn settle(&mut self, partitions: i32) {
+    pub(super) fn settle(&mut self, facts: &Facts) {
+        let partitions = match self.channel {
+            Channel::Events => facts.event_partitions,
+            Channel::Results | Channel::Catalogue | Channel::DeadLetters => facts.partitions,
+        };
         let by_key = || partition_for(&self.key, partitions);
         self.partition = Some(self.partition.unwrap_or_else(by_key));
     }

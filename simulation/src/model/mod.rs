@@ -35,8 +35,10 @@ const TIMERS_PER_UNIT: usize = 256;
 /// What the model has to know of the world besides the records.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
-    /// Partition count of every topic.
+    /// Partition count of every topic but that of events.
     pub(crate) partitions: i32,
+    /// Partition count of the topic of events.
+    pub(crate) event_partitions: i32,
     /// Largest key and value that may be forwarded, in bytes.
     pub(crate) max_record_bytes: usize,
     /// The partition whose records are told.
@@ -141,7 +143,7 @@ impl Model {
                 self.changed.push((concert, hold));
             }
             for expected in &mut unit {
-                expected.settle(self.facts.partitions);
+                expected.settle(&self.facts);
             }
             units.push(unit);
         }
@@ -157,7 +159,7 @@ impl Model {
             }
         };
         for expected in &mut said {
-            expected.settle(self.facts.partitions);
+            expected.settle(&self.facts);
         }
         said
     }

@@ -9,7 +9,7 @@ use stagedoor_processors::concert::RESULTS;
 use stagedoor_processors::concert::records::CommandResult;
 use stagedoor_state::{Database, DatabaseOptions, Digest, StorageProvider as _, TaskState};
 use stagedoor_topology::log::{
-    Appended, Appender, Isolation, Log as _, LogError, Outgoing, Pace, TopicPartition,
+    Appended, Appender, Haste, Isolation, Log as _, LogError, Outgoing, Pace, TopicPartition,
 };
 use stagedoor_topology::{Header, STAMP_HEADER, Stamp, required_topics};
 use tempfile::TempDir;
@@ -189,7 +189,7 @@ impl Site {
             value,
             headers: &headers,
         };
-        self.appender.append(record, Box::new(done));
+        self.appender.append(record, Haste::Prompt, Box::new(done));
     }
 
     /// Everything that is in a topic, read committed.

@@ -67,11 +67,7 @@ impl TopologyTestDriver {
     /// [`DriverError::Failed`] for a topology that does not start.
     pub fn new(topology: Topology, partitions: i32, wall_ms: i64) -> Result<Self, DriverError> {
         let clock = Arc::new(VirtualClock::new(wall_ms));
-        let naming = TopicNaming {
-            application_id: "test".to_owned(),
-            prefix: String::new(),
-            partitions,
-        };
+        let naming = TopicNaming::new("test", "", partitions);
         let secret = Secret::new(*b"of the test driver");
         let mut config = StreamsConfig::new(naming, PathBuf::new(), "driver".to_owned(), secret);
         config.clock = Arc::clone(&clock) as Arc<_>;
@@ -146,9 +142,10 @@ impl TopologyTestDriver {
 
     /// The committed records of a topic that were not read yet, partition by partition.
     pub fn read_output(&mut self, topic: &str) -> Vec<OwnedRecord> {
+        let partitions = self.config.naming.partitions_of(topic);
         let topic = self.config.naming.topic(topic);
         let mut records = Vec::new();
-        for partition in 0..self.config.naming.partitions {
+        for partition in 0..partitions {
             let next = self.read.entry((topic.clone(), partition)).or_default();
             let isolation = Isolation::ReadCommitted;
             let new = self.cluster.read(&topic, partition, isolation, *next);

@@ -98,6 +98,8 @@ pub struct TopicSpec {
     pub name: String,
     /// Partition count.
     pub partitions: i32,
+    /// The setting that the count comes from, for messages.
+    pub counted_by: &'static str,
     /// Topic configuration that is set at creation.
     pub config: BTreeMap<String, String>,
     /// The keys of `config` that must hold their value at every start.
@@ -148,6 +150,16 @@ pub struct Appended {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
+}
+
+/// Whether a record that is appended may wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Haste {
+    /// It goes at once.
+    #[default]
+    Prompt,
+    /// It is one of many: it may wait some milliseconds, so that they go together.
+    Patient,
 }
 
 /// Called once when an append is acknowledged or has failed, on a client thread: must not block.
@@ -343,6 +355,6 @@ pub trait Reader: Send {
 /// Writes outside of transactions, from any thread, without blocking.
 pub trait Appender: Send + Sync {
     /// Queues a record; `done` is called exactly once, also where this returns at once with an
-    /// error.
-    fn append(&self, record: Outgoing<'_>, done: AppendDone);
+    /// error. What one caller appends to a partition keeps its order, in whatever haste.
+    fn append(&self, record: Outgoing<'_>, haste: Haste, done: AppendDone);
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::log::embedded::{EmbeddedConfig, EmbeddedLog};
 use stagedoor_topology::log::{
-    Appended, Assignment, InputPosition, Isolation, Log, LogError, Outgoing, Pace, TopicPartition,
-    TopicSpec, Visit,
+    Appended, Assignment, Haste, InputPosition, Isolation, Log, LogError, Outgoing, Pace,
+    TopicPartition, TopicSpec, Visit,
 };
 
 /// The topics of these tests, of two partitions each.
@@ -68,6 +68,7 @@ pub(crate) fn topic(log: &dyn Log, name: &str, partitions: i32, config: &[(&str,
     let spec = TopicSpec {
         name: name.to_owned(),
         partitions,
+        counted_by: "partitions",
         config: config.collect(),
         checked: Vec::new(),
     };
@@ -91,7 +92,7 @@ pub(crate) fn append(log: &dyn Log, record: Outgoing<'_>) -> Result<Appended, Lo
     let (tell, told) = mpsc::sync_channel(1);
     let done = move |outcome| drop(tell.send(outcome));
     let appender = log.appender().expect("an appender");
-    appender.append(record, Box::new(done));
+    appender.append(record, Haste::Prompt, Box::new(done));
     told.recv_timeout(PATIENCE).expect("an answer")
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use stagedoor_state::{Database, DatabaseOptions};
 use stagedoor_topology::VirtualClock;
 use stagedoor_topology::log::embedded::{EmbeddedConfig, EmbeddedLog};
-use stagedoor_topology::log::{Isolation, Log, LogError, Outgoing, Pace, TopicPartition};
+use stagedoor_topology::log::{Haste, Isolation, Log, LogError, Outgoing, Pace, TopicPartition};
 
 use super::small_log::{PATIENCE, append, config, open, open_with, options, record, topic};
 
@@ -183,7 +183,7 @@ fn a_thousand_appends_share_few_writes() {
                 .send(outcome)
                 .expect("told")
         };
-        appender.append(record("shared", 0, b"x"), Box::new(done));
+        appender.append(record("shared", 0, b"x"), Haste::Prompt, Box::new(done));
     }
     let offsets: Vec<i64> = told
         .iter()

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use stagedoor_topology::log::{
-    Appended, Isolation, Log, LogError, Outgoing, Pace, Reader, TopicInfo, TopicPartition,
+    Appended, Haste, Isolation, Log, LogError, Outgoing, Pace, Reader, TopicInfo, TopicPartition,
     TopicSpec,
 };
 use stagedoor_topology::{Header, Record};
@@ -128,6 +128,7 @@ pub fn topic_with(
     let spec = TopicSpec {
         name: name.to_owned(),
         partitions,
+        counted_by: "partitions",
         config: config.collect(),
         checked: Vec::new(),
     };
@@ -173,7 +174,7 @@ pub fn append_all(
             let tell = tell.lock().expect("nobody panicked");
             tell.send((index, outcome)).expect("the test waits");
         };
-        appender.append(*record, Box::new(done));
+        appender.append(*record, Haste::Prompt, Box::new(done));
     }
     let mut outcomes = BTreeMap::new();
     eventually(under, "every append is answered", || {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use stagedoor_topology::log::{Isolation, LogError, Outgoing, Pace};
+use stagedoor_topology::log::{Haste, Isolation, LogError, Outgoing, Pace};
 
 use super::{
     LogUnderTest, all, append, append_all, ends, eventually, header, read_to_end, record, topic,
@@ -169,7 +169,13 @@ pub fn many_writers_at_once_lose_nothing_and_keep_their_order(under: &mut dyn Lo
                     let (key, value) = (writer.to_string(), format!("{number:03}"));
                     let tell = tell.clone();
                     let done = move |outcome| tell.send(outcome).expect("the test waits");
-                    appender.append(record("many", writer % 2, &key, &value), Box::new(done));
+                    // In a hurry for a while, patient for a while.
+                    let haste = match number / (3 + writer) % 2 {
+                        0 => Haste::Prompt,
+                        _ => Haste::Patient,
+                    };
+                    let record = record("many", writer % 2, &key, &value);
+                    appender.append(record, haste, Box::new(done));
                 }
             });
         }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Shared;
-use crate::log::{AppendDone, Appender, Outgoing};
+use crate::log::{AppendDone, Appender, Haste, Outgoing};
 
 /// Shared by everybody in the process.
 pub(super) struct EmbeddedAppender(pub(super) Arc<Shared>);
 
 impl Appender for EmbeddedAppender {
-    fn append(&self, record: Outgoing<'_>, done: AppendDone) {
+    fn append(&self, record: Outgoing<'_>, _haste: Haste, done: AppendDone) {
         let shared = &self.0;
         let place = shared
             .check_size(&record)

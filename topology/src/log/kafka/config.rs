@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::log::Pace;
+use crate::log::{Haste, Pace};
 
 /// How to reach Kafka and under which names.
 #[derive(Debug, Clone)]
@@ -25,10 +25,6 @@ pub struct KafkaConfig {
     pub request_timeout: Duration,
     /// Replication factor of created topics.
     pub replication: i32,
-    /// How long a record that is appended outside of a transaction waits for others. Little is
-    /// quick; but while a request is on its way, librdkafka polls without pause for records that
-    /// have waited long enough. Who appends as fast as can be saves half a processor with 20 ms.
-    pub append_linger: Duration,
     /// Largest record in bytes that is sent.
     pub max_record_bytes: usize,
     /// Raw librdkafka settings that are added to every client.
@@ -47,7 +43,6 @@ impl KafkaConfig {
             transaction_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             replication: 1,
-            append_linger: Duration::from_millis(2),
             max_record_bytes: 1_000_000,
             raw: BTreeMap::new(),
         }
@@ -140,14 +135,18 @@ impl KafkaConfig {
     }
 
     /// A producer outside of transactions, for commands and Ticks.
-    pub(super) fn appender(&self) -> ClientConfig {
+    pub(super) fn appender(&self, haste: Haste) -> ClientConfig {
+        let linger_ms = match haste {
+            Haste::Prompt => "0",
+            Haste::Patient => "20",
+        };
         let mut config = self.producer("appender");
         config
             // An idempotent producer has five requests on their way at most, one per partition, and
             // polls without pause for what stands behind them. A record that is appended twice is
             // answered twice and has one effect; Ticks may come twice anyway.
             .set("max.in.flight.requests.per.connection", "1000")
-            .set("linger.ms", self.append_linger.as_millis().to_string())
+            .set("linger.ms", linger_ms)
             .set(
                 "message.timeout.ms",
                 self.request_timeout.as_millis().to_string(),

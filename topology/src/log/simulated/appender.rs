@@ -2,7 +2,7 @@
 
 use super::SimulatedLog;
 use super::fault::{Call, Fault};
-use crate::log::{AppendDone, Appended, Appender, LogError, Outgoing};
+use crate::log::{AppendDone, Appended, Appender, Haste, LogError, Outgoing};
 
 /// Writes at once.
 pub(super) struct SimulatedAppender {
@@ -16,7 +16,7 @@ impl SimulatedAppender {
 }
 
 impl Appender for SimulatedAppender {
-    fn append(&self, record: Outgoing<'_>, done: AppendDone) {
+    fn append(&self, record: Outgoing<'_>, _haste: Haste, done: AppendDone) {
         let wall_ms = self.log.wall_ms();
         let partition = record.partition;
         done(self.log.call(Call::Append, |state, fault| {
