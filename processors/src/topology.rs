@@ -17,7 +17,7 @@ pub const CATALOGUE: GlobalTable = GlobalTable {
 ///
 /// Facts go by user, so that every commit of every instance writes to all of these partitions, while
 /// those of commands are divided among instances.
-pub const EVENT_PARTITIONS: i32 = 8;
+pub const EVENT_PARTITIONS: i32 = 4;
 
 /// Names and partition counts of the topics. `event_partitions` are those of the facts about
 /// reservations: [`EVENT_PARTITIONS`] where none is given, and no more than `partitions` then.

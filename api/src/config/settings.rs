@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// What ingress writes into a concert that does not say.
     pub(crate) defaults: Defaults,
-    /// Partitions of `reservation.events`; at most 8 where nothing is said, because every commit
+    /// Partitions of `reservation.events`; at most 4 where nothing is said, because every commit
     /// writes to all of them.
     pub(crate) event_partitions: Option<i32>,
     /// Address to listen on.
