@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use crate::log::{Isolation, Log, LogError, Pace};
+use crate::record::Record;
 
 /// The rows of a compacted topic: latest value by key.
 #[derive(Default)]
@@ -41,22 +42,35 @@ impl GlobalTableReader {
         partitions: i32,
         stop: &AtomicBool,
     ) -> Result<(), LogError> {
-        let mut reader = log.reader(Isolation::ReadCommitted, Pace::Follow)?;
-        let from: Vec<(i32, i64)> = (0..partitions).map(|partition| (partition, 0)).collect();
-        reader.open(topic, &from)?;
-        while !stop.load(Ordering::SeqCst) {
-            let ended = reader.poll(Duration::from_millis(100), 1000, &mut |record| {
-                let Some(key) = record.key else { return };
-                let mut rows = self.rows.write();
-                match record.value {
-                    Some(value) => rows.insert(key.to_vec(), value.to_vec()),
-                    None => rows.remove(key),
-                };
-            })?;
-            if ended {
-                self.caught_up.store(true, Ordering::SeqCst);
+        let mut next: BTreeMap<i32, i64> = (0..partitions).map(|number| (number, 0)).collect();
+        // An application is not ready before its tables are: what is there already is read by a
+        // reader that does not wait for more.
+        for pace in [Pace::CatchUp, Pace::Follow] {
+            let mut reader = log.reader(Isolation::ReadCommitted, pace)?;
+            let from: Vec<(i32, i64)> = next.clone().into_iter().collect();
+            reader.open(topic, &from)?;
+            while !stop.load(Ordering::SeqCst) {
+                let ended = reader.poll(Duration::from_millis(100), 1000, &mut |record| {
+                    next.insert(record.partition, record.offset + 1);
+                    self.take(record);
+                })?;
+                if ended {
+                    self.caught_up.store(true, Ordering::SeqCst);
+                    if pace == Pace::CatchUp {
+                        break;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    fn take(&self, record: &Record<'_>) {
+        let Some(key) = record.key else { return };
+        let mut rows = self.rows.write();
+        match record.value {
+            Some(value) => rows.insert(key.to_vec(), value.to_vec()),
+            None => rows.remove(key),
+        };
     }
 }

@@ -190,6 +190,8 @@ impl Takeover {
                 Step::Committed
             }
             Step::Committed => {
+                // A fetch that waits for records would hold up the questions of the next step.
+                self.open_nothing()?;
                 self.read_committed(with.member)?;
                 self.read_targets()?;
                 Step::Stable
@@ -228,6 +230,11 @@ impl Takeover {
             .collect();
         let name = Arc::clone(&self.topic(source).name);
         Ok(self.reader.open(&name, &from)?)
+    }
+
+    fn open_nothing(&mut self) -> Result<(), RunError> {
+        let name = Arc::clone(&self.wiring.changelog.name);
+        Ok(self.reader.open(&name, &[])?)
     }
 
     /// Reads a slice into the stores. Returns whether the end has been reached.

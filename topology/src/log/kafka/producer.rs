@@ -48,6 +48,8 @@ impl TransactionalProducer {
             .transactional(transactional_id)
             .create_with_context(context)
             .map_err(|error| errors::sort(&error))?;
+        // Whoever asks for a producer id before a broker is connected asks again in half a second.
+        producer.client().fetch_cluster_id(config.request_timeout);
         producer
             .init_transactions(config.request_timeout)
             .map_err(|error| errors::sort(&error))?;

@@ -1,6 +1,8 @@
 //! Reads partitions outside of the group: restores, tables, results.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -28,9 +30,33 @@ impl ClientContext for ReaderContext {
 
 impl ConsumerContext for ReaderContext {}
 
+/// A consumer that is closed by a thread of its own: closing takes librdkafka a tenth of a second,
+/// which a task that was taken over would wait for.
+struct ClosedAside(Option<BaseConsumer<ReaderContext>>);
+
+impl Deref for ClosedAside {
+    type Target = BaseConsumer<ReaderContext>;
+
+    fn deref(&self) -> &Self::Target {
+        match &self.0 {
+            Some(consumer) => consumer,
+            None => unreachable!("only its end takes the consumer"),
+        }
+    }
+}
+
+impl Drop for ClosedAside {
+    fn drop(&mut self) {
+        let consumer = self.0.take();
+        let thread = thread::Builder::new().name("reader-close".into());
+        // Without a thread the closure is dropped here, and the consumer with it.
+        drop(thread.spawn(move || drop(consumer)));
+    }
+}
+
 /// A consumer with its partitions assigned by hand.
 pub(super) struct KafkaReader {
-    consumer: BaseConsumer<ReaderContext>,
+    consumer: ClosedAside,
     timeout: Duration,
     topic: String,
     open: usize,
@@ -54,7 +80,7 @@ impl KafkaReader {
             .map_err(|error| errors::sort(&error))?;
         let timeout = config.request_timeout;
         Ok(Self {
-            consumer,
+            consumer: ClosedAside(Some(consumer)),
             timeout,
             topic: String::new(),
             open: 0,
@@ -85,6 +111,11 @@ impl KafkaReader {
 
 impl Reader for KafkaReader {
     fn open(&mut self, topic: &str, from: &[(i32, i64)]) -> Result<(), LogError> {
+        // Without this, an assignment of the same partitions would not start over. And before the
+        // watermarks: a fetch that waits for records holds up what is asked behind it.
+        self.consumer
+            .unassign()
+            .map_err(|error| errors::sort(&error))?;
         let mut list = TopicPartitionList::with_capacity(from.len());
         for (partition, offset) in from {
             // Asking for "the beginning" of a topic that is new to the client costs half a second.
@@ -95,10 +126,6 @@ impl Reader for KafkaReader {
             list.add_partition_offset(topic, *partition, Offset::Offset(offset))
                 .map_err(|error| errors::sort(&error))?;
         }
-        // Without this, an assignment of the same partitions would not start over.
-        self.consumer
-            .unassign()
-            .map_err(|error| errors::sort(&error))?;
         self.consumer
             .assign(&list)
             .map_err(|error| errors::sort(&error))?;
