@@ -12,8 +12,8 @@ use crate::suite::http::{Load, Seen, Served, play};
 use crate::suite::options::{Name, Peer};
 use crate::suite::service::{AUTH_SECRET, Service, ServiceOptions};
 
-/// Connections of a closed loop.
-const CONNECTIONS: usize = 64;
+/// Connections of a closed loop: a small crowd.
+const CONNECTIONS: usize = 512;
 /// Connections of an open loop: rate times longest latency.
 const OPEN_CONNECTIONS: usize = 512;
 const WARM_UP: u64 = 8;
@@ -58,7 +58,7 @@ impl Product {
     }
 }
 
-/// As fast as 64 connections can.
+/// As fast as a small crowd can.
 pub(super) fn closed(bench: &mut Bench) -> anyhow::Result<()> {
     let name = Name::Http.text();
     let load = format!(
