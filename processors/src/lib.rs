@@ -13,4 +13,4 @@ pub mod concert;
 pub mod id;
 mod topology;
 
-pub use topology::{BuildError, CATALOGUE, EVENT_PARTITIONS, naming, topology};
+pub use topology::{BuildError, CATALOGUE, naming, topology};

@@ -13,14 +13,13 @@ pub const CATALOGUE: GlobalTable = GlobalTable {
     topic: concert::CATALOGUE.topic,
 };
 
-/// Partitions of the facts about reservations, where there are as many of commands.
-///
-/// Facts go by user, so that every commit of every instance writes to all of these partitions, while
-/// those of commands are divided among instances.
-pub const EVENT_PARTITIONS: i32 = 4;
+/// Partitions of the facts about reservations, where there are as many of commands. Facts go by user,
+/// so that every commit of every instance writes to all of these, while those of commands are
+/// divided among instances.
+const EVENT_PARTITIONS: i32 = 4;
 
 /// Names and partition counts of the topics. `event_partitions` are those of the facts about
-/// reservations: [`EVENT_PARTITIONS`] where none is given, and no more than `partitions` then.
+/// reservations: 4 where none is given, and no more than `partitions` then.
 #[must_use]
 pub fn naming(
     application_id: impl Into<String>,

@@ -129,6 +129,8 @@ pub(super) fn describe(data: &Path, flags: &mut Layer) -> Result<(), ConfigError
     flags.set_named("data", &data.display().to_string())?;
     if let Ok(secret) = std::fs::read_to_string(data.join(SECRET)) {
         flags.set_named("partitions", PARTITIONS)?;
+        // One process writes to all of them either way.
+        flags.set_named("event_partitions", PARTITIONS)?;
         flags.set_named("auth.secret", &secret)?;
     }
     Ok(())
