@@ -91,7 +91,9 @@ impl StreamThread {
             return Ok(());
         };
         let input = active.task.input.clone();
-        self.shared.board.gone(id);
+        // It stays here: whoever looks now must not believe that it went to another instance.
+        let name = active.task.wiring.part.name;
+        self.shared.board.restoring(id, name, &self.lease);
         self.member.hold(&input)?;
         self.arriving.push(input);
         Ok(())
