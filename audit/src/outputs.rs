@@ -48,22 +48,16 @@ impl Outputs {
             partitions: sources.naming.partitions,
         };
         let topics = sources.outputs();
-        let most = topics.iter().map(|topic| topic.partitions).max();
-        let every = most
-            .and_then(|most| usize::try_from(most).ok())
-            .unwrap_or(1);
+        let most = topics.iter().map(|topic| topic.every_partition().len());
         // Where the log is not known the first stamp names it, so there must be one first.
         let shares = match log_id {
-            Some(_) => sources.threads.clamp(1, every.max(1)),
+            Some(_) => sources.threads.clamp(1, most.max().unwrap_or(1).max(1)),
             None => 1,
         };
         let read = in_order(shares, 0..shares, |share| {
-            let part_of = |topic: &OutputTopic| {
-                let every = topic.every_partition().into_iter();
-                every.skip(share).step_by(shares).collect()
-            };
-            let parts: Vec<Vec<i32>> = topics.iter().map(part_of).collect();
-            let places = topics.iter().zip(&parts);
+            let places = topics
+                .iter()
+                .map(|topic| (topic, topic.share(share, shares)));
             Share::read(sources, &reader, places, sources.memory_bytes / shares)
         });
         let (mut outputs, mut found) = (Self::default(), Vec::new());
@@ -100,7 +94,7 @@ impl Share {
     fn read<'b>(
         sources: &Sources<'_>,
         reader: &OutputReader,
-        places: impl Iterator<Item = (&'b OutputTopic, &'b Vec<i32>)>,
+        places: impl Iterator<Item = (&'b OutputTopic, Vec<i32>)>,
         memory_bytes: usize,
     ) -> Result<Self, AuditError> {
         let mut share = Self {
@@ -111,7 +105,7 @@ impl Share {
             found: Vec::new(),
         };
         for (topic, partitions) in places.filter(|(_, partitions)| !partitions.is_empty()) {
-            share.read_topic(sources, reader, partitions, topic)?;
+            share.read_topic(sources, reader, &partitions, topic)?;
         }
         Ok(share)
     }

@@ -59,6 +59,11 @@ impl OutputTopic {
     pub(crate) fn every_partition(&self) -> Vec<i32> {
         (0..self.partitions).collect()
     }
+
+    /// Every so manieth partition, from one on.
+    pub(crate) fn share(&self, from: usize, every: usize) -> Vec<i32> {
+        (0..self.partitions).skip(from).step_by(every).collect()
+    }
 }
 
 impl<'a> Sources<'a> {

@@ -12,11 +12,6 @@ use crate::script::Size;
 /// Largest record that may be forwarded: small, so that some are too large.
 pub(crate) const MAX_RECORD_BYTES: usize = 12_000;
 
-/// Partitions of the topic of events: others than those of commands, where that is possible.
-pub(crate) fn event_partitions(partitions: i32) -> i32 {
-    (partitions + 1) / 2
-}
-
 /// The application of a run.
 pub(crate) struct Site {
     pub(crate) topology: Topology,
@@ -30,7 +25,8 @@ pub(crate) struct Site {
 impl Site {
     /// An application of a size, on a clock.
     pub(crate) fn new(size: Size, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
-        let events = event_partitions(size.partitions);
+        // Others than those of commands, where that is possible.
+        let events = (size.partitions + 1) / 2;
         let naming = stagedoor_processors::naming("sim", "", size.partitions, Some(events));
         let secret = Secret::new(*b"of the simulation");
         let mut config = StreamsConfig::new(naming, PathBuf::new(), String::new(), secret);

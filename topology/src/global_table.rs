@@ -56,9 +56,9 @@ impl GlobalTableReader {
                 })?;
                 if ended {
                     self.caught_up.store(true, Ordering::SeqCst);
-                    if pace == Pace::CatchUp {
-                        break;
-                    }
+                }
+                if ended && pace == Pace::CatchUp {
+                    break;
                 }
             }
         }

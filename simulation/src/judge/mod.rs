@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use stagedoor_processors::concert::EVENTS;
 use stagedoor_state::MemoryDatabase;
 use stagedoor_topology::log::TopicPartition;
 use stagedoor_topology::log::simulated::SimulatedCluster;
 use stagedoor_topology::{CommitListener, Committed};
 
 use crate::model::Facts;
-use crate::site::{Site, event_partitions};
+use crate::site::Site;
 
 pub(crate) use audit::audit;
 pub(crate) use stores::LastOwners;
@@ -70,7 +71,7 @@ impl Judge {
         let lane = |partition| {
             Lane::new(Facts {
                 partitions: site.config.naming.partitions,
-                event_partitions: event_partitions(site.config.naming.partitions),
+                event_partitions: site.config.naming.partitions_of(EVENTS.topic),
                 max_record_bytes: site.config.max_record_bytes,
                 input: TopicPartition::new(site.commands.as_str(), partition),
                 secret: site.config.secret.clone(),
