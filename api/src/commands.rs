@@ -12,11 +12,12 @@ use stagedoor_topology::Header;
 use stagedoor_topology::log::{AppendDone, Haste, LogError};
 use tokio::time::timeout_at;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::app::App;
 use crate::bodies::time::{now_ms, timestamp};
 use crate::http::position::Position;
-use crate::http::trace;
+use crate::http::trace::{self, TraceContext};
 use crate::overload;
 use crate::problem::{Code, Problem};
 use crate::results::{Answer, CommandKey, Heard, Hub, ParkError, Ticket, Until};
@@ -116,7 +117,7 @@ fn send<R: AvroRecord>(
         .map_err(|error| Problem::internal(format!("a command cannot be encoded: {error}")))?;
     let hash = scoped_hash(envelope.user, envelope.command_id);
     let key = CommandKey {
-        concert: envelope.concert.to_owned(),
+        concert: envelope.concert.into(),
         hash,
     };
     let until = match envelope.respond_async {
@@ -188,21 +189,23 @@ fn unacknowledged(cause: &str) -> Problem {
 struct Headers {
     reply_to: String,
     valid_until: String,
-    event_id: String,
+    event_id: [u8; Hyphenated::LENGTH],
     event_type: &'static str,
     time: String,
-    traceparent: String,
+    context: TraceContext,
 }
 
 impl Headers {
     fn new(event_type: &'static str, reply_to: i32, valid_until_ms: i64) -> Self {
+        let mut event_id = [0; Hyphenated::LENGTH];
+        Uuid::now_v7().hyphenated().encode_lower(&mut event_id);
         Self {
             reply_to: reply_to.to_string(),
             valid_until: valid_until_ms.to_string(),
-            event_id: Uuid::now_v7().to_string(),
+            event_id,
             event_type,
             time: timestamp(now_ms()).to_string(),
-            traceparent: trace::current_context().traceparent(),
+            context: trace::current(),
         }
     }
 
@@ -223,7 +226,7 @@ impl Headers {
             header("ce_specversion", "1.0"),
             Header {
                 name: "ce_id",
-                value: self.event_id.as_bytes(),
+                value: &self.event_id,
             },
             Header {
                 name: "ce_type",
@@ -236,7 +239,7 @@ impl Headers {
             },
             Header {
                 name: "traceparent",
-                value: self.traceparent.as_bytes(),
+                value: self.context.traceparent().as_bytes(),
             },
         ]
     }

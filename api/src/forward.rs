@@ -70,7 +70,7 @@ impl Forwarder {
             .get(format!("http://{host}:{port}{path}"))
             .header(FORWARDED, "1")
             .header(X_MIN_POSITION, least.to_string())
-            .header("traceparent", trace::current_context().traceparent());
+            .header("traceparent", trace::current().traceparent());
         for name in SENT {
             if let Some(value) = call.headers.get(&name) {
                 request = request.header(name, value);

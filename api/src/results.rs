@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CommandKey {
     /// The concert that decides it.
-    pub(crate) concert: String,
+    pub(crate) concert: Arc<str>,
     /// Its scoped id.
     pub(crate) hash: Hash,
 }
@@ -198,7 +198,7 @@ impl Hub {
     /// An answer has come by.
     pub(crate) fn answered(&self, answer: Answer) {
         let key = CommandKey {
-            concert: answer.result.concert.clone(),
+            concert: answer.result.concert.as_str().into(),
             hash: answer.result.id,
         };
         let mut shard = self.shard(&key);

@@ -50,6 +50,8 @@ pub(crate) struct StreamThread {
     lease: Arc<Lease>,
     last_commit: Duration,
     last_commit_took: Duration,
+    /// Records of the last batch that had any.
+    last_batch: usize,
     /// The task whose store was found corrupted.
     corrupted: Option<TaskId>,
     /// Stores wiped for that since the start.
@@ -85,6 +87,7 @@ impl StreamThread {
             rebuilds: VecDeque::new(),
             last_commit: config.clock.now(),
             last_commit_took: Duration::ZERO,
+            last_batch: 0,
             corrupted: None,
             wipes: 0,
             shared,

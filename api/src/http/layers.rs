@@ -6,10 +6,11 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use hyper::HeaderMap;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method};
 use tracing::Instrument as _;
 
+use crate::http::durations;
 use crate::http::trace::{self, TraceContext};
 use crate::problem::Problem;
 
@@ -34,44 +35,31 @@ const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Wraps a request in its trace and span, and its answer in the common headers and metrics.
 pub(crate) async fn around(request: Request, next: Next) -> Response {
     let context = TraceContext::from_headers(request.headers());
-    let trace_id = context.trace_id.clone();
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(|path| path.as_str().to_owned());
-    let span = tracing::info_span!("request", %method, path = request.uri().path(), trace_id);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    // Failures log their trace id themselves; a span that is made costs as much as parsing the head.
+    let (path, trace_id) = (request.uri().path(), context.trace_id());
+    let span = tracing::debug_span!("request", %method, path, trace_id);
     let started = Instant::now();
     let mut response = trace::scope(context, next.run(request).instrument(span)).await;
-    measure(&method, route, &response, started);
-    finish(response.headers_mut(), &trace_id);
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    durations::record(&method, route, response.status(), started.elapsed());
+    finish(response.headers_mut(), &context);
     response
 }
 
-fn finish(headers: &mut HeaderMap, trace_id: &str) {
+fn finish(headers: &mut HeaderMap, context: &TraceContext) {
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
-    if let Ok(value) = HeaderValue::from_str(trace_id) {
-        headers.insert("x-request-id", value);
+    if let Ok(value) = HeaderValue::from_str(context.trace_id()) {
+        headers.insert(X_REQUEST_ID, value);
     }
-}
-
-/// Labels are the route's pattern and never the path: a path would make one series per concert.
-fn measure(method: &Method, route: Option<String>, response: &Response, started: Instant) {
-    let labels = [
-        ("http_request_method", method.as_str().to_owned()),
-        ("http_route", route.unwrap_or_else(|| "none".to_owned())),
-        (
-            "http_response_status_code",
-            response.status().as_u16().to_string(),
-        ),
-    ];
-    metrics::histogram!("http_server_request_duration_seconds", &labels)
-        .record(started.elapsed().as_secs_f64());
 }
 
 /// Turns a handler's panic into a 500, so that one request cannot take its connection along.

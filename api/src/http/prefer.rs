@@ -1,9 +1,24 @@
 //! `Prefer: respond-async` (RFC 7240): do not wait for the result.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
 use hyper::HeaderMap;
+use hyper::http::request::Parts;
 
 /// Whether the caller wants 202 at once.
-pub(crate) fn respond_async(headers: &HeaderMap) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RespondAsync(pub(crate) bool);
+
+impl<S: Sync> FromRequestParts<S> for RespondAsync {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(respond_async(&parts.headers)))
+    }
+}
+
+fn respond_async(headers: &HeaderMap) -> bool {
     let values = headers
         .get_all("prefer")
         .iter()

@@ -7,16 +7,13 @@ tokio::task_local! {
     static CURRENT: TraceContext;
 }
 
-/// W3C trace context of the request being answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TraceContext {
-    /// 32 lower-case hexadecimal digits.
-    pub(crate) trace_id: String,
-    /// The caller's span, 16 hexadecimal digits, or a new one.
-    pub(crate) span_id: String,
-    /// Flags as received; `01` is sampled.
-    pub(crate) flags: String,
-}
+/// Length of `00-<trace id>-<span id>-<flags>`.
+const LENGTH: usize = 55;
+
+/// W3C trace context of the request being answered, as the text that is sent on: every request has
+/// one, so it is kept in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TraceContext([u8; LENGTH]);
 
 impl TraceContext {
     /// Reads `traceparent`; a malformed one is ignored, as the specification asks.
@@ -37,25 +34,34 @@ impl TraceContext {
         if !sound || !ends || version == "ff" || zero(trace_id) || zero(span_id) {
             return None;
         }
-        Some(Self {
-            trace_id: trace_id.into(),
-            span_id: span_id.into(),
-            flags: flags.into(),
-        })
+        Some(Self::new(trace_id, span_id, flags))
     }
 
     fn make() -> Self {
-        let span_id = Uuid::new_v4().simple().to_string().split_off(16);
-        Self {
-            trace_id: Uuid::new_v4().simple().to_string(),
-            span_id,
-            flags: "00".into(),
-        }
+        let mut ids = [[0; 32]; 2];
+        let [trace_id, span_id] = ids
+            .each_mut()
+            .map(|id| &*Uuid::new_v4().simple().encode_lower(id));
+        Self::new(trace_id, &span_id[16..], "00")
     }
 
-    /// The header to send on.
-    pub(crate) fn traceparent(&self) -> String {
-        format!("00-{}-{}-{}", self.trace_id, self.span_id, self.flags)
+    /// Of parts that have their lengths.
+    fn new(trace_id: &str, span_id: &str, flags: &str) -> Self {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(trace_id.as_bytes());
+        text[36..52].copy_from_slice(span_id.as_bytes());
+        text[53..].copy_from_slice(flags.as_bytes());
+        Self(text)
+    }
+
+    /// The header to send on: trace id, the caller's span or a new one, flags as received.
+    pub(crate) fn traceparent(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// 32 lower-case hexadecimal digits.
+    pub(crate) fn trace_id(&self) -> &str {
+        &self.traceparent()[3..35]
     }
 }
 
@@ -71,13 +77,8 @@ pub(crate) async fn scope<F: Future>(context: TraceContext, request: F) -> F::Ou
     CURRENT.scope(context, request).await
 }
 
-/// Trace id of the current request; a new one outside of any.
-pub(crate) fn current() -> String {
-    current_context().trace_id
-}
-
 /// Trace context of the current request; a new one outside of any.
-pub(crate) fn current_context() -> TraceContext {
+pub(crate) fn current() -> TraceContext {
     CURRENT
         .try_with(Clone::clone)
         .unwrap_or_else(|_| TraceContext::make())
@@ -106,7 +107,8 @@ mod tests {
         for text in malformed {
             assert_eq!(TraceContext::parse(text), None, "{text}");
         }
-        assert_eq!(TraceContext::make().trace_id.len(), 32);
-        assert_eq!(TraceContext::make().span_id.len(), 16);
+        let made = TraceContext::make();
+        assert_eq!(TraceContext::parse(made.traceparent()), Some(made));
+        assert_ne!(made.trace_id(), TraceContext::make().trace_id());
     }
 }

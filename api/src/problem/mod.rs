@@ -149,8 +149,8 @@ impl Serialize for Body<'_> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let trace_id = trace::current();
-        self.log(&trace_id);
+        let context = trace::current();
+        self.log(context.trace_id());
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -160,7 +160,7 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        (self.status, headers, self.body(&trace_id)).into_response()
+        (self.status, headers, self.body(context.trace_id())).into_response()
     }
 }
 

@@ -139,7 +139,7 @@ fn undecided(
 ) -> Result<Response, Problem> {
     let id = &ticket.id;
     let key = CommandKey {
-        concert: id.partition_key.clone(),
+        concert: id.partition_key.as_str().into(),
         hash: id.hash,
     };
     if log_time_ms > ticket.valid_until_ms && !app.hub().holds(&key) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use hyper::Uri;
 use hyper::header::LINK;
-use hyper::{HeaderMap, Uri};
 use stagedoor_processors::concert::records::{CommandResult, ConcertListing};
 use stagedoor_state::ReadState;
 use stagedoor_topology::GlobalTableReader;
@@ -24,7 +24,7 @@ use crate::commands::{Envelope, Outcome, submit};
 use crate::http::body::JsonBody;
 use crate::http::idempotency::OptionalKey;
 use crate::http::params::{Parameters, Segment};
-use crate::http::prefer::respond_async;
+use crate::http::prefer::RespondAsync;
 use crate::problem::{Code, Problem};
 use crate::queries::{self, Call};
 use crate::routes::header;
@@ -49,7 +49,7 @@ pub(crate) async fn put(
     Segment(concert): Segment,
     Organiser(organiser): Organiser,
     OptionalKey(key): OptionalKey,
-    headers: HeaderMap,
+    RespondAsync(respond_async): RespondAsync,
     JsonBody(body): JsonBody<ConcertBody>,
 ) -> Result<Response, Problem> {
     if !is_concert_id(&concert) {
@@ -65,7 +65,7 @@ pub(crate) async fn put(
         concert: &concert,
         user: &organiser.user,
         command_id: &command_id,
-        respond_async: respond_async(&headers),
+        respond_async,
     };
     let outcome = submit(&app, envelope, &command).await?;
     if let Outcome::Decided(result, _) = &outcome {

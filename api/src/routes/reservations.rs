@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use hyper::HeaderMap;
 use stagedoor_processors::concert::queries as concert;
 use stagedoor_processors::concert::records::ReleaseHold;
 use stagedoor_processors::id::{Id, IdKind};
@@ -16,7 +15,7 @@ use crate::commands::{Envelope, submit};
 use crate::http::body::JsonBody;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::params::Segment;
-use crate::http::prefer::respond_async;
+use crate::http::prefer::RespondAsync;
 use crate::problem::{Code, Problem};
 use crate::queries::{self, Call};
 use crate::routes::concerts::require_concert_id;
@@ -44,7 +43,7 @@ pub(crate) async fn create(
     Segment(concert): Segment,
     principal: Principal,
     IdempotencyKey(key): IdempotencyKey,
-    headers: HeaderMap,
+    RespondAsync(respond_async): RespondAsync,
     JsonBody(body): JsonBody<HoldBody>,
 ) -> Result<Response, Problem> {
     require_concert_id(&concert)?;
@@ -53,7 +52,7 @@ pub(crate) async fn create(
         concert: &concert,
         user: &principal.user,
         command_id: &key,
-        respond_async: respond_async(&headers),
+        respond_async,
     };
     let outcome = submit(&app, envelope, &command).await?;
     outcome::respond(outcome, envelope.respond_async, outcome::held)
@@ -108,7 +107,7 @@ pub(crate) async fn release(
     Segment(id): Segment,
     principal: Principal,
     IdempotencyKey(key): IdempotencyKey,
-    headers: HeaderMap,
+    RespondAsync(respond_async): RespondAsync,
 ) -> Result<Response, Problem> {
     let id = parse(&id)?;
     let command = ReleaseHold {
@@ -120,7 +119,7 @@ pub(crate) async fn release(
         concert: &id.partition_key,
         user: &principal.user,
         command_id: &key,
-        respond_async: respond_async(&headers),
+        respond_async,
     };
     let outcome = submit(&app, envelope, &command).await?;
     outcome::respond(outcome, envelope.respond_async, outcome::released)

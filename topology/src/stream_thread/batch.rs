@@ -26,7 +26,10 @@ const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 const COLLECTED: u32 = 8;
 
 /// Longest wait for more.
-const LONGEST_COLLECTED: Duration = Duration::from_millis(5);
+const LONGEST_COLLECTED: Duration = Duration::from_millis(20);
+
+/// Records of a batch that make a crowd: the next one waits for all of what the commit took.
+const CROWD: u32 = 512;
 
 /// How many records get their turns between two looks at the clock: a fraction of a millisecond.
 const RECORDS_BETWEEN_LOOKS: usize = 8;
@@ -111,11 +114,20 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// How long a batch waits for more after one of `records`, whose commit took so long. A commit costs
+/// the same for few and for many, so a crowd waits longer and is answered sooner; by the square, so
+/// that what comes by a clock is hardly kept waiting.
+fn collect(took: Duration, records: usize) -> Duration {
+    let crowd = u32::try_from(records).map_or(CROWD, |records| records.min(CROWD));
+    let of_crowd = took * crowd.pow(2) / CROWD.pow(2);
+    of_crowd.max(took / COLLECTED).min(LONGEST_COLLECTED)
+}
+
 impl StreamThread {
     /// Takes what is ready, and what comes a moment later, and gives each record its turn.
     pub(super) fn process_batch(&mut self) -> Result<(), RunError> {
         let mut wait = self.wait();
-        let collect = (self.last_commit_took / COLLECTED).min(LONGEST_COLLECTED);
+        let collect = collect(self.last_commit_took, self.last_batch);
         let Some(transaction) = self.transaction.as_mut() else {
             return Ok(());
         };
@@ -130,6 +142,9 @@ impl StreamThread {
                 polled => break polled,
             }
         };
+        if batch.taken > 0 {
+            self.last_batch = batch.taken;
+        }
         metrics::counter!("stagedoor_stream_thread_process_total").increment(batch.taken as u64);
         let failure = batch.failure;
         self.corrupted = failure.as_ref().and_then(|(id, error)| {
@@ -264,4 +279,19 @@ pub(super) fn publish(shared: &Shared, active: &mut Active) -> Result<(), RunErr
     task.outputs.clear();
     active.ticker.refresh(&active.task)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_waits_longer_for_company_than_a_few_and_nobody_for_long() {
+        let took = Duration::from_millis(16);
+        assert_eq!(collect(took, 12), took / COLLECTED);
+        assert_eq!(collect(took, 256), took / 4);
+        assert_eq!(collect(took, 512), took);
+        assert_eq!(collect(took, 10_000), took);
+        assert_eq!(collect(Duration::from_secs(1), 512), LONGEST_COLLECTED);
+    }
 }
