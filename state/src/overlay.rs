@@ -36,6 +36,7 @@ pub(crate) struct Overlay {
     kept: usize,
     /// Commits and discards so far; a savepoint does not outlive them.
     generation: u64,
+    settling: Settling,
     /// Whether a savepoint was taken since.
     undoable: bool,
 }
@@ -45,6 +46,17 @@ pub(crate) struct Overlay {
 struct Scanned {
     stores: BTreeSet<u8>,
     by_key: BTreeMap<ShortKey, usize>,
+}
+
+/// How far the writes since the last commit were looked through for settled ones.
+#[derive(Default)]
+struct Settling {
+    /// Slots before this one were looked at.
+    looked_at: usize,
+    /// Slots that there were at the last look.
+    there: usize,
+    /// Looks since the last commit.
+    looks: u32,
 }
 
 /// A point to roll back to. It ends with the next commit or discard.
@@ -76,6 +88,10 @@ struct Slot {
 struct SlotState {
     value: Option<Span>,
     logged: bool,
+    /// Told as settled, and not written since.
+    settled: bool,
+    /// Looks for settled writes before this one.
+    looks: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -96,6 +112,8 @@ pub(crate) struct OverlayRow<'a> {
     pub(crate) hash: u64,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) logged: bool,
+    /// Told as settled, and not written since.
+    pub(crate) settled: bool,
 }
 
 impl Overlay {
@@ -198,6 +216,33 @@ impl Overlay {
         (0..self.slots.len()).map(|slot| self.row(slot))
     }
 
+    /// Tells the writes that were there at the last call, that is as they were at it, and that were
+    /// not told before. Each key is looked at once: what is written again and again is not told.
+    /// It must not be called with a savepoint that may still be rolled back to.
+    pub(crate) fn settle<E>(
+        &mut self,
+        mut tell: impl FnMut(OverlayRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Settling {
+            looked_at,
+            there,
+            looks,
+        } = self.settling;
+        for slot in looked_at..there {
+            let state = self.slots[slot].state;
+            if state.logged && state.looks < looks {
+                tell(self.row(slot))?;
+                self.slots[slot].state.settled = true;
+            }
+        }
+        self.settling = Settling {
+            looked_at: there,
+            there: self.slots.len(),
+            looks: looks + 1,
+        };
+        Ok(())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -242,6 +287,7 @@ impl Overlay {
         self.undo.clear();
         self.kept = 0;
         self.undoable = false;
+        self.settling = Settling::default();
         self.generation += 1;
     }
 
@@ -259,12 +305,12 @@ impl Overlay {
                     start: span.start,
                     end,
                 });
-                self.slots[slot].state = SlotState { value, logged };
+                self.slots[slot].state = self.written(value, logged);
                 return;
             }
         }
         let value = value.map(|value| self.append(value));
-        self.slots[slot].state = SlotState { value, logged };
+        self.slots[slot].state = self.written(value, logged);
         self.remember(Undo {
             slot,
             previous: Some(previous),
@@ -278,7 +324,7 @@ impl Overlay {
         self.slots.push(Slot {
             hash,
             key: span,
-            state: SlotState { value, logged },
+            state: self.written(value, logged),
         });
         let slots = &self.slots;
         self.by_hash
@@ -293,6 +339,15 @@ impl Overlay {
             slot,
             previous: None,
         });
+    }
+
+    fn written(&self, value: Option<Span>, logged: bool) -> SlotState {
+        SlotState {
+            value,
+            logged,
+            settled: false,
+            looks: self.settling.looks,
+        }
     }
 
     /// A key goes in: the lowest of its store may be this one.
@@ -338,12 +393,12 @@ impl Overlay {
 
     fn row(&self, slot: usize) -> OverlayRow<'_> {
         let Slot { hash, key, state } = self.slots[slot];
-        let SlotState { value, logged } = state;
         OverlayRow {
             key: self.at(key),
             hash,
-            value: value.map(|span| self.at(span)),
-            logged,
+            value: state.value.map(|span| self.at(span)),
+            logged: state.logged,
+            settled: state.settled,
         }
     }
 
@@ -361,6 +416,44 @@ impl Overlay {
 #[cfg(test)]
 mod tests {
     use super::{Origin, Overlay};
+
+    #[test]
+    fn what_was_not_written_again_settles_once() {
+        let mut overlay = Overlay::default();
+        let settled = |overlay: &mut Overlay| {
+            let mut keys = Vec::new();
+            let told: Result<(), ()> = overlay.settle(|row| {
+                keys.push(row.key[0]);
+                Ok(())
+            });
+            told.unwrap();
+            String::from_utf8(keys).unwrap()
+        };
+        let put = |overlay: &mut Overlay, key: &[u8]| {
+            overlay.put(key, Some(b"row"), Origin::Logged);
+        };
+        put(&mut overlay, b"a");
+        put(&mut overlay, b"b");
+        overlay.put(b"l", Some(b"row"), Origin::Local);
+        assert_eq!(settled(&mut overlay), "", "they were not there a look ago");
+        put(&mut overlay, b"b");
+        put(&mut overlay, b"c");
+        assert_eq!(settled(&mut overlay), "a");
+        let savepoint = overlay.savepoint();
+        put(&mut overlay, b"a");
+        overlay.rollback(&savepoint);
+        assert_eq!(settled(&mut overlay), "c");
+        put(&mut overlay, b"c");
+        let left = overlay.rows().filter(|row| row.logged && !row.settled);
+        let left: Vec<u8> = left.map(|row| row.key[0]).collect();
+        assert_eq!(
+            left, b"bc",
+            "written again, the one never told, the other told before"
+        );
+        overlay.clear();
+        put(&mut overlay, b"d");
+        assert_eq!(settled(&mut overlay), "");
+    }
 
     #[test]
     fn a_scan_finds_what_went_in_before_and_after_others_of_its_store() {

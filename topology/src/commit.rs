@@ -2,7 +2,8 @@
 //!
 //! The order, and why it is that way round (a crash is a `kill -9` here):
 //!
-//! 1. Forwarded records, then changed rows, then the `position`, are produced in one transaction.
+//! 1. Forwarded records, then changed rows, then the `position`, are produced in one transaction;
+//!    rows of a large batch that have settled go before, while it is being decided.
 //!    *Crash before or between*: the transaction stays open, the next owner's initialisation
 //!    aborts it, and nobody reading committed ever saw a part of it.
 //! 2. Input positions are added under the current group membership. *Not before the records*:
@@ -68,6 +69,26 @@ impl Transaction {
             output.send(&mut |record| self.session.send(record))?;
         }
         Ok(())
+    }
+
+    /// Produces those changed rows of a task that have settled, so that a large commit need not wait
+    /// for all of them at its end. A row that is written again after all is produced again.
+    pub(crate) fn send_settled(&mut self, task: &mut Task) -> Result<(), LogError> {
+        self.begin()?;
+        let (wiring, partition) = (&task.wiring, task.id.partition);
+        task.state.tell_settled(|change| {
+            let topic = match change.changelog {
+                ChangelogKind::Compacted => &wiring.changelog.name,
+                ChangelogKind::Window => &wiring.window_changelog.name,
+            };
+            self.session.send(Outgoing {
+                topic,
+                partition,
+                key: Some(change.key),
+                value: change.value,
+                headers: &[],
+            })
+        })
     }
 
     /// Says in the changelog that it proves nothing, whatever becomes of the rebuild that follows.

@@ -88,6 +88,8 @@ impl Name {
 pub(super) struct Sizes {
     /// Requests before a measurement, on concerts of their own.
     pub(super) warm_up: u64,
+    /// Most rounds for the broker before the first scenario.
+    pub(super) warm_up_rounds: usize,
     /// Requests of the headline and hot scenarios.
     pub(super) requests: u64,
     /// Requests for chosen seats of one concert: at most 200,000.
@@ -108,6 +110,7 @@ impl SuiteArgs {
         if self.quick {
             Sizes {
                 warm_up: 5_000,
+                warm_up_rounds: 1,
                 requests: 40_000,
                 seats: 20_000,
                 point: 20_000,
@@ -118,6 +121,7 @@ impl SuiteArgs {
         } else {
             Sizes {
                 warm_up: 300_000,
+                warm_up_rounds: 8,
                 requests: 1_000_000,
                 seats: 200_000,
                 point: 400_000,

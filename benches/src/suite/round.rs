@@ -194,9 +194,18 @@ fn finish(bench: &Bench, running: Running, at: &str) -> anyhow::Result<()> {
 }
 
 impl Seen {
-    #[expect(clippy::cast_precision_loss, reason = "no run has 2^52 answers")]
     fn cpu_us_per_answer(&self) -> f64 {
-        1e6 * self.application.cpu_seconds / self.played.answers.max(1) as f64
+        self.us_per_answer(&self.application)
+    }
+
+    /// What an answer costs the broker.
+    pub(super) fn broker_us_per_answer(&self) -> f64 {
+        self.us_per_answer(&self.broker)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "no run has 2^52 answers")]
+    fn us_per_answer(&self, usage: &Usage) -> f64 {
+        1e6 * usage.cpu_seconds / self.played.answers.max(1) as f64
     }
 
     /// The outputs of the product, for the ceiling to write the same.

@@ -12,7 +12,7 @@ const INSERT_HINTS: &str = "memtable_insert_with_hint_prefix_extractor=fixed:1";
 
 /// Files of rows as they were flushed before they are sorted into the next level: with the default
 /// buffer as much as that level has.
-const LEVEL_0_FILES: i32 = 16;
+const LEVEL_0_FILES: i32 = 32;
 
 /// Bounds of the database. The defaults fit one instance with a few dozen tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ impl Default for DatabaseOptions {
     fn default() -> Self {
         Self {
             block_cache_bytes: 64 * MIB,
-            write_buffer_bytes: 64 * MIB,
-            write_ahead_log_bytes: 256 << 20,
+            write_buffer_bytes: 32 * MIB,
+            write_ahead_log_bytes: 96 << 20,
             max_open_files: 512,
             background_jobs: 2,
             authoritative: false,

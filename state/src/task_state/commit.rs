@@ -1,10 +1,11 @@
 //! What a batch changed, and making it real in one storage batch.
 
 use super::TaskState;
+use crate::overlay::OverlayRow;
 use crate::read::meta_key;
 use crate::storage::Write;
 use crate::store_set::StoreKind;
-use crate::{ChangelogKind, StateError};
+use crate::{ChangelogKind, StateError, StoreSet};
 
 /// One row for the changelog: the final value since the last commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,21 +18,37 @@ pub struct Change<'a> {
     pub changelog: ChangelogKind,
 }
 
+fn change<'a>(stores: &StoreSet, row: &OverlayRow<'a>) -> Option<Change<'a>> {
+    Some(Change {
+        key: row.key,
+        value: row.value,
+        changelog: stores.changelog_of(row.key)?,
+    })
+}
+
 impl TaskState {
     /// The rows written by the task since the last commit: one per key, in key order. Derived
-    /// rows, purged rows and restored rows are not among them.
+    /// rows, purged rows and restored rows are not among them, and neither are those that were told
+    /// as settled and not written since.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let rows = self.overlay.rows();
+        rows.filter(|row| row.logged && !row.settled)
+            .filter_map(|row| change(&self.stores, &row))
+    }
+
+    /// Tells the rows that were written before the last call and not since, each once: most rows of
+    /// a large batch are written once, and need not wait for its commit to travel. To be called
+    /// where nothing is rolled back any more. After an error, discard.
+    ///
+    /// # Errors
+    /// Those of `tell`.
+    pub fn tell_settled<E>(
+        &mut self,
+        mut tell: impl FnMut(Change<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let stores = &self.stores;
         self.overlay
-            .rows()
-            .filter(|row| row.logged)
-            .filter_map(|row| {
-                let changelog = self.stores.changelog_of(row.key)?;
-                Some(Change {
-                    key: row.key,
-                    value: row.value,
-                    changelog,
-                })
-            })
+            .settle(|row| change(stores, &row).map_or(Ok(()), &mut tell))
     }
 
     /// Makes everything since the last commit real, and these meta rows with it: all or nothing,

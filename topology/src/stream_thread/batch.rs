@@ -34,6 +34,9 @@ const CROWD: u32 = 512;
 /// How many records get their turns between two looks at the clock: a fraction of a millisecond.
 const RECORDS_BETWEEN_LOOKS: usize = 8;
 
+/// How many times settled rows of the largest batch are sent ahead.
+const STRETCHES: usize = 16;
+
 /// One batch on its way: each record gets its turn as it is visited.
 struct Batch<'a> {
     shared: &'a Shared,
@@ -90,6 +93,10 @@ impl<'a> Batch<'a> {
             Ok(Turn::Paused) => Visit::Later,
             Ok(Turn::Done) => {
                 self.taken += 1;
+                if let Err(error) = self.settle_if_due() {
+                    self.failure = Some((id, error));
+                    return Visit::Enough;
+                }
                 let config = &self.shared.config;
                 let late = || clock.now().saturating_sub(started) >= config.commit_interval;
                 let full = self.taken >= config.max_batch_records || (looks && late());
@@ -100,6 +107,21 @@ impl<'a> Batch<'a> {
                 Visit::Enough
             }
         }
+    }
+
+    /// Of a large batch, what has settled goes on its way while the rest is decided: otherwise the
+    /// commit would wait for all of it at once.
+    fn settle_if_due(&mut self) -> Result<(), RunError> {
+        let stretch = (self.shared.config.max_batch_records / STRETCHES).max(1);
+        if !self.taken.is_multiple_of(stretch) {
+            return Ok(());
+        }
+        for active in self.active.values_mut() {
+            if active.task.state.is_dirty() {
+                self.transaction.send_settled(&mut active.task)?;
+            }
+        }
+        Ok(())
     }
 
     /// How long it waits for more, of the time in which it collects.

@@ -13,10 +13,11 @@ use crate::suite::options::{Name, Peer};
 use crate::suite::service::{AUTH_SECRET, Service, ServiceOptions};
 
 /// Connections of a closed loop: a small crowd.
-const CONNECTIONS: usize = 512;
+const CONNECTIONS: usize = 1_024;
 /// Connections of an open loop: rate times longest latency.
-const OPEN_CONNECTIONS: usize = 512;
-const WARM_UP: u64 = 8;
+const OPEN_CONNECTIONS: usize = 1_024;
+/// Small transactions go other ways through a broker than large ones, and those are cold before.
+const WARM_UP: u64 = 20;
 const STARTED: Duration = Duration::from_secs(300);
 
 /// The product on the broker, for HTTP.
