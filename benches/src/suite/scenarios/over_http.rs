@@ -14,8 +14,11 @@ use crate::suite::service::{AUTH_SECRET, Service, ServiceOptions};
 
 /// Connections of a closed loop: a small crowd.
 const CONNECTIONS: usize = 1_024;
-/// Connections of an open loop: rate times longest latency.
-const OPEN_CONNECTIONS: usize = 1_024;
+/// Fewest and most connections of an open loop.
+const OPEN_CONNECTIONS: (f64, f64) = (64.0, 1_024.0);
+/// Seconds in which each connection of an open loop has a request: longer than an answer takes, and
+/// shorter than the service keeps an idle one.
+const TURN: f64 = 0.25;
 /// Small transactions go other ways through a broker than large ones, and those are cold before.
 const WARM_UP: u64 = 20;
 const STARTED: Duration = Duration::from_secs(300);
@@ -89,7 +92,7 @@ pub(super) fn open(bench: &mut Bench) -> anyhow::Result<()> {
         for round in 1..=bench.options.rounds {
             let load = Load {
                 pace: Pace::Open { per_second: rate },
-                connections: OPEN_CONNECTIONS,
+                connections: open_connections(rate),
                 ..closed_load(bench)
             };
             let at = format!("{name} round {round}");
@@ -121,6 +124,16 @@ pub(super) fn redis_postgres(bench: &mut Bench) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to small positive numbers"
+)]
+fn open_connections(rate: f64) -> usize {
+    let (fewest, most) = OPEN_CONNECTIONS;
+    (rate * TURN).clamp(fewest, most) as usize
 }
 
 fn closed_load(bench: &Bench) -> Load<'static> {
