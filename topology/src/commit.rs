@@ -24,6 +24,7 @@ use crate::faults::crash_point;
 use crate::log::{Generation, LogError, Outgoing, Session};
 use crate::position::{CHECKPOINT_KEY, Checkpoint, POSITION_KEY, Position};
 use crate::task::Task;
+use crate::wiring::Wiring;
 
 /// The one open or idle transaction of a stream thread.
 pub(crate) struct Transaction {
@@ -75,19 +76,10 @@ impl Transaction {
     /// for all of them at its end. A row that is written again after all is produced again.
     pub(crate) fn send_settled(&mut self, task: &mut Task) -> Result<(), LogError> {
         self.begin()?;
-        let (wiring, partition) = (&task.wiring, task.id.partition);
+        let changelogs = Changelogs::of(&task.wiring, task.id.partition);
         task.state.tell_settled(|change| {
-            let topic = match change.changelog {
-                ChangelogKind::Compacted => &wiring.changelog.name,
-                ChangelogKind::Window => &wiring.window_changelog.name,
-            };
-            self.session.send(Outgoing {
-                topic,
-                partition,
-                key: Some(change.key),
-                value: change.value,
-                headers: &[],
-            })
+            let row = changelogs.row(change.changelog, change.key, change.value);
+            self.session.send(row)
         })
     }
 
@@ -135,18 +127,10 @@ impl Transaction {
     /// Writes rows in a transaction of their own, without a position: a part of a rebuild.
     pub(crate) fn write_rows(&mut self, task: &Task, rows: &[Row]) -> Result<(), LogError> {
         self.begin()?;
+        let changelogs = Changelogs::of(&task.wiring, task.id.partition);
         for (kind, key, value) in rows {
-            let topic = match kind {
-                ChangelogKind::Compacted => &task.wiring.changelog.name,
-                ChangelogKind::Window => &task.wiring.window_changelog.name,
-            };
-            self.session.send(Outgoing {
-                topic,
-                partition: task.id.partition,
-                key: Some(key),
-                value: value.as_deref(),
-                headers: &[],
-            })?;
+            self.session
+                .send(changelogs.row(*kind, key, value.as_deref()))?;
         }
         self.session.commit()?;
         self.open = false;
@@ -172,25 +156,14 @@ impl Transaction {
         task: &Task,
         ownership: Ownership,
     ) -> Result<ChangelogEnd, LogError> {
-        let wiring = &task.wiring;
+        let changelogs = Changelogs::of(&task.wiring, task.id.partition);
         let mut end = ChangelogEnd::default();
-        let record = |topic, key, value| Outgoing {
-            topic,
-            partition: task.id.partition,
-            key: Some(key),
-            value,
-            headers: &[],
-        };
         for change in task.state.changes() {
+            let record = changelogs.row(change.changelog, change.key, change.value);
             match change.changelog {
-                ChangelogKind::Compacted => {
-                    self.session
-                        .send(record(&wiring.changelog.name, change.key, change.value))?;
-                }
+                ChangelogKind::Compacted => self.session.send(record)?,
                 ChangelogKind::Window => {
-                    let topic = &wiring.window_changelog.name;
-                    self.session
-                        .send_tracked(record(topic, change.key, change.value))?;
+                    self.session.send_tracked(record)?;
                     end.windowed += 1;
                 }
             }
@@ -199,9 +172,39 @@ impl Transaction {
         let mut value = Vec::with_capacity(96);
         stagedoor_avro::encode(&position, &mut value)
             .map_err(|error| LogError::Refused(format!("position: {error}")))?;
-        self.session
-            .send_tracked(record(&wiring.changelog.name, POSITION_KEY, Some(&value)))?;
+        let position = changelogs.row(ChangelogKind::Compacted, POSITION_KEY, Some(&value));
+        self.session.send_tracked(position)?;
         Ok(end)
+    }
+}
+
+/// The changelogs of a task.
+struct Changelogs<'a> {
+    wiring: &'a Wiring,
+    partition: i32,
+}
+
+impl<'a> Changelogs<'a> {
+    fn of(wiring: &'a Wiring, partition: i32) -> Self {
+        Self { wiring, partition }
+    }
+
+    /// A row as a record of the changelog that it belongs to.
+    fn row<'r>(&self, kind: ChangelogKind, key: &'r [u8], value: Option<&'r [u8]>) -> Outgoing<'r>
+    where
+        'a: 'r,
+    {
+        let topic = match kind {
+            ChangelogKind::Compacted => &self.wiring.changelog.name,
+            ChangelogKind::Window => &self.wiring.window_changelog.name,
+        };
+        Outgoing {
+            topic,
+            partition: self.partition,
+            key: Some(key),
+            value,
+            headers: &[],
+        }
     }
 }
 
