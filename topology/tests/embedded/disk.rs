@@ -71,12 +71,26 @@ fn mount(arguments: &[&str]) {
 
 /// Appends until the log answers otherwise; returns how many it took, and its answer.
 fn append_until_refused(log: &stagedoor_topology::log::embedded::EmbeddedLog) -> (usize, LogError) {
-    let value = vec![7; 200_000];
+    let value = noise(200_000);
     let refused = (0..10_000).find_map(|taken| {
         let refused = append(log, record("commands", 0, &value)).err();
         refused.map(|error| (taken, error))
     });
     refused.expect("the disk fills up")
+}
+
+/// Bytes that no compression makes smaller: otherwise what is written leaves the disk again.
+fn noise(length: usize) -> Vec<u8> {
+    let next = |state: &u64| {
+        let state = state ^ (state << 13);
+        let state = state ^ (state >> 7);
+        Some(state ^ (state << 17))
+    };
+    let states = std::iter::successors(Some(0x9e37_79b9_7f4a_7c15), next);
+    states
+        .map(|state| state.to_le_bytes()[7])
+        .take(length)
+        .collect()
 }
 
 fn eventually_taken(log: &stagedoor_topology::log::embedded::EmbeddedLog) {
