@@ -117,17 +117,24 @@ pub(crate) struct OverlayRow<'a> {
 }
 
 impl Overlay {
+    /// An empty overlay for the writes after these, with the room of one that is used up. Both
+    /// hash keys alike, and no savepoint of one fits the other.
+    pub(crate) fn successor(&self, used_up: Option<Self>) -> Self {
+        let mut next = used_up.unwrap_or_else(|| Self {
+            hasher: self.hasher.clone(),
+            ..Self::default()
+        });
+        next.clear();
+        next.generation = self.generation + 1;
+        next
+    }
+
     /// The hash of a key, by which everything in memory finds it: a read takes it once.
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
         self.hasher.hash_one(key)
     }
 
-    /// What was written under a key: nothing, a delete (inner none), or a value.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.get_hashed(self.hash(key), key)
-    }
-
-    /// As [`Overlay::get`], for who has the hash of the key already.
+    /// What was written under a key of this hash: nothing, a delete (inner none), or a value.
     pub(crate) fn get_hashed(&self, hash: u64, key: &[u8]) -> Option<Option<&[u8]>> {
         let slot = self.find(hash, key)?;
         Some(self.slots[slot].state.value.map(|span| self.at(span)))

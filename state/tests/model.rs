@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use common::{
-    ACCOUNTS, Account, AccountKey, Backend, COUNT_BY_OWNER, DUE, RECEIPTS, SUM_BY_OWNER, account,
-    changes, entries, everything, key, restore, rows,
+    ACCOUNTS, Account, AccountKey, Backend, COUNT_BY_OWNER, DUE, Log, RECEIPTS, SUM_BY_OWNER,
+    account, changes, entries, everything, key, restore, rows,
 };
 use proptest::prelude::*;
 use stagedoor_state::{KeyRange, ReadState as _, Savepoint, TaskState, TypedRead};
@@ -21,6 +21,8 @@ enum Step {
     Purge(i64),
     Savepoint,
     Rollback,
+    Seal,
+    Unseal,
     Commit,
     Discard,
     Reopen,
@@ -32,10 +34,11 @@ struct Rows {
     receipts: BTreeMap<u64, i64>,
 }
 
-/// What should be there, what was committed, and what there was at each savepoint.
+/// What should be there, what was sealed and committed, and what there was at each savepoint.
 #[derive(Default)]
 struct Model {
     rows: Rows,
+    sealed: Option<(Rows, Log)>,
     committed: Rows,
     savepoints: Vec<(Savepoint, Rows)>,
 }
@@ -68,6 +71,8 @@ fn some_step() -> impl Strategy<Value = Step> {
         1 => (0..40_i64).prop_map(Step::Purge),
         3 => Just(Step::Savepoint),
         2 => Just(Step::Rollback),
+        2 => Just(Step::Seal),
+        1 => Just(Step::Unseal),
         2 => Just(Step::Commit),
         1 => Just(Step::Discard),
         1 => Just(Step::Reopen),
@@ -122,6 +127,8 @@ impl Run {
                     self.model.rows = rows;
                 }
             }
+            Step::Seal => self.seal(),
+            Step::Unseal => self.unseal(),
             Step::Commit => self.commit(),
             Step::Discard => self.discard(),
             Step::Reopen => return self.reopen(),
@@ -148,18 +155,38 @@ impl Run {
             .collect();
     }
 
+    fn seal(&mut self) {
+        if self.model.sealed.is_none() {
+            self.model.sealed = Some((self.model.rows.clone(), changes(&self.live)));
+            self.live.seal();
+            self.model.savepoints.clear();
+        }
+    }
+
+    fn unseal(&mut self) {
+        self.live.unseal();
+        if let Some((rows, _)) = self.model.sealed.take() {
+            self.model.rows = rows;
+            self.model.savepoints.clear();
+        }
+    }
+
     fn commit(&mut self) {
-        let log = changes(&self.live);
+        let sealed = self.model.sealed.take();
+        if sealed.is_none() {
+            self.model.savepoints.clear();
+        }
+        let (rows, log) = sealed.unwrap_or_else(|| (self.model.rows.clone(), changes(&self.live)));
         self.live
             .commit(&[(b"position", b"restored")])
             .expect("a commit");
         restore(&mut self.restored, &log).expect("a restore");
-        self.model.committed = self.model.rows.clone();
-        self.model.savepoints.clear();
+        self.model.committed = rows;
     }
 
     fn discard(&mut self) {
         self.live.discard();
+        self.model.sealed = None;
         self.model.rows = self.model.committed.clone();
         self.model.savepoints.clear();
     }
@@ -262,6 +289,9 @@ impl Run {
 
     /// After a last commit the restored task has every byte of the live one, save what was purged.
     fn finish(mut self) {
+        if self.model.sealed.is_some() {
+            self.commit();
+        }
         self.commit();
         self.restored.check_indexes().expect("indexes that agree");
         for state in [&mut self.live, &mut self.restored] {

@@ -179,9 +179,14 @@ impl Board {
         }
     }
 
+    /// Whether somebody asked for a rebuild that is not over.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.rebuilds.read().is_empty()
+    }
+
     /// The tasks of a thread whose rebuild begins now.
     pub(crate) fn take_asked(&self, is_mine: impl Fn(&TaskId) -> bool) -> Vec<TaskId> {
-        if self.rebuilds.read().is_empty() {
+        if !self.is_asked() {
             return Vec::new();
         }
         let mut taken = Vec::new();

@@ -10,7 +10,10 @@
 //!    the two overlap anyway, and a broker that refuses a stale membership must have the last word.
 //! 3. The transaction is committed. Until that is acknowledged nothing is answered or readable.
 //!    *Crash during*: it is in or it is not; the restart reads the committed position back and the
-//!    changelog, which agree, since they were written by the same transaction.
+//!    changelog, which agree, since they were written by the same transaction. 2 and 3 wait for the
+//!    broker, so the next batch is decided meanwhile, over the sealed one; nothing of it is produced
+//!    before this one is acknowledged, and it is dropped if this one is not. *Not before*: two open
+//!    transactions would need an order between them, and a row could overtake its successor.
 //! 4. The store takes the same rows, the checkpoint and the derived indexes in one batch. *Crash
 //!    before or during*: the store is at an older commit and the changelog brings it forward. *Not
 //!    the other way round*: a store ahead of the log would have to be wiped after every crash.
@@ -21,9 +24,10 @@ use stagedoor_state::ChangelogKind;
 
 use crate::error::TaskError;
 use crate::faults::crash_point;
-use crate::log::{Generation, LogError, Outgoing, Session};
+use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPartition};
+use crate::output::Output;
 use crate::position::{CHECKPOINT_KEY, Checkpoint, POSITION_KEY, Position};
-use crate::task::Task;
+use crate::task::{Decided, Task};
 use crate::wiring::Wiring;
 
 /// The one open or idle transaction of a stream thread.
@@ -60,15 +64,16 @@ impl Transaction {
         self.session.reusable()
     }
 
-    /// Produces what a task has forwarded since `from`; acknowledgements travel meanwhile.
-    pub(crate) fn send_outputs(&mut self, task: &Task, from: usize) -> Result<(), LogError> {
-        if from == task.outputs.len() {
+    /// Produces what a task has forwarded and not produced yet; acknowledgements travel meanwhile.
+    pub(crate) fn send_outputs(&mut self, task: &mut Task) -> Result<(), LogError> {
+        if task.sent == task.outputs.len() {
             return Ok(());
         }
         self.begin()?;
-        for output in &task.outputs[from..] {
+        for output in &task.outputs[task.sent..] {
             output.send(&mut |record| self.session.send(record))?;
         }
+        task.sent = task.outputs.len();
         Ok(())
     }
 
@@ -89,39 +94,35 @@ impl Transaction {
         self.write_rows(task, &[row])
     }
 
-    /// Steps 1 to 3. `tasks` are all those of the thread; on success every one of them has moved
-    /// in the log and [`apply`] must follow.
-    pub(crate) fn commit(
+    /// Step 1, to its end.
+    pub(crate) fn produce(
         &mut self,
         tasks: &[&Task],
-        generation: &Generation,
         ownership: Ownership,
     ) -> Result<Vec<ChangelogEnd>, LogError> {
         self.begin()?;
-        let moved = |task: &&&Task| task.must_write(ownership);
-        let mut ends = Vec::with_capacity(tasks.len());
-        for task in tasks.iter().filter(moved) {
-            ends.push(self.send_changelog(task, ownership)?);
-        }
-        crash_point("after-produce");
-        // Without anything to write, the positions alone prove the membership.
-        let all = ends.is_empty();
-        let positions: Vec<_> = tasks
+        let ends = tasks
             .iter()
-            .filter(|task| all || moved(task))
-            .map(|task| (task.input.clone(), task.position))
-            .collect();
-        self.session.add_offsets(&positions, generation)?;
+            .map(|task| self.send_changelog(task, ownership))
+            .collect::<Result<_, _>>()?;
+        crash_point("after-produce");
+        Ok(ends)
+    }
+
+    /// Steps 2 and 3: waits for the broker. Returns the offsets of the tracked records; on success
+    /// the tasks of these positions have moved in the log, and [`apply`] must follow.
+    pub(crate) fn end(
+        &mut self,
+        positions: &[(TopicPartition, InputPosition)],
+        generation: &Generation,
+    ) -> Result<Vec<i64>, LogError> {
+        self.session.add_offsets(positions, generation)?;
         crash_point("after-offsets");
         crash_point("during-commit");
         let offsets = self.session.commit()?;
         self.open = false;
         crash_point("after-commit");
-        let mut offsets = offsets.into_iter();
-        for end in &mut ends {
-            end.learn(&mut offsets);
-        }
-        Ok(ends)
+        Ok(offsets)
     }
 
     /// Writes rows in a transaction of their own, without a position: a part of a rebuild.
@@ -168,7 +169,7 @@ impl Transaction {
                 }
             }
         }
-        let position = position_of(task, &self.transactional_id, ownership);
+        let position = position_of(task, &task.decided(), &self.transactional_id, ownership);
         let mut value = Vec::with_capacity(96);
         stagedoor_avro::encode(&position, &mut value)
             .map_err(|error| LogError::Refused(format!("position: {error}")))?;
@@ -218,16 +219,16 @@ pub(crate) struct ChangelogEnd {
 
 impl ChangelogEnd {
     /// Takes this task's share of the tracked offsets: windowed rows, then the position.
-    fn learn(&mut self, offsets: &mut impl Iterator<Item = i64>) {
+    pub(crate) fn learn(&mut self, offsets: &mut impl Iterator<Item = i64>) {
         let windowed = offsets.by_ref().take(self.windowed).last();
         self.next_window_offset = windowed.map(|offset| offset + 1);
         self.next_offset = offsets.next().map(|offset| offset + 1);
     }
 }
 
-/// Step 4 for one task: the store follows the log. Where the end of the changelog is not known,
-/// after a commit in doubt that turned out to be in, the checkpoint keeps the older one, and a
-/// restore reads a few records twice.
+/// Step 4 for one task: the store follows the log. Returns what the sealed batch forwarded. Where
+/// the end of the changelog is not known, after a commit in doubt that turned out to be in, the
+/// checkpoint keeps the older one, and a restore reads a few records twice.
 ///
 /// # Errors
 /// A changelog that lost records under its owner, and a store that cannot be written.
@@ -235,20 +236,23 @@ pub(crate) fn apply(
     task: &mut Task,
     transactional_id: &str,
     end: ChangelogEnd,
-) -> Result<(), TaskError> {
+) -> Result<Vec<Output>, TaskError> {
     refuse_lost_rows(task, end)?;
+    let Some(sealed) = task.sealed.take() else {
+        return Ok(Vec::new());
+    };
     task.changelog_offset = end.next_offset.unwrap_or(task.changelog_offset);
     task.window_changelog_offset = end
         .next_window_offset
         .unwrap_or(task.window_changelog_offset);
-    let checkpoint = encode_checkpoint(&checkpoint_of(task, transactional_id))?;
+    let checkpoint = checkpoint_of(task, &sealed.decided, transactional_id);
+    let checkpoint = encode_checkpoint(&checkpoint)?;
     crash_point("during-store-batch");
     task.state.commit(&[(CHECKPOINT_KEY, &checkpoint)])?;
-    task.committed = task.position;
-    task.committed_time_ms = task.stream_time_ms;
+    task.committed = sealed.decided;
     task.crash_guard.committed();
     task.announced = true;
-    Ok(())
+    Ok(sealed.outputs)
 }
 
 /// A changelog that ends below what this owner has written there was cut under it (an election of
@@ -280,9 +284,9 @@ pub(crate) fn encode_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<u8>, Task
     Ok(bytes)
 }
 
-fn checkpoint_of(task: &Task, transactional_id: &str) -> Checkpoint {
+fn checkpoint_of(task: &Task, decided: &Decided, transactional_id: &str) -> Checkpoint {
     Checkpoint {
-        position: position_of(task, transactional_id, Ownership::Kept),
+        position: position_of(task, decided, transactional_id, Ownership::Kept),
         changelog_offset: task.changelog_offset,
         window_changelog_offset: task.window_changelog_offset,
         changelog_topic_id: task.wiring.changelog.id.clone(),
@@ -292,11 +296,16 @@ fn checkpoint_of(task: &Task, transactional_id: &str) -> Checkpoint {
     }
 }
 
-fn position_of(task: &Task, transactional_id: &str, ownership: Ownership) -> Position {
+fn position_of(
+    task: &Task,
+    decided: &Decided,
+    transactional_id: &str,
+    ownership: Ownership,
+) -> Position {
     Position {
-        next_offset: task.position.next_offset,
-        unit: i32::try_from(task.position.unit).unwrap_or(i32::MAX),
-        stream_time_ms: task.stream_time_ms,
+        next_offset: decided.position.next_offset,
+        unit: i32::try_from(decided.position.unit).unwrap_or(i32::MAX),
+        stream_time_ms: decided.stream_time_ms,
         transactional_id: transactional_id.to_owned(),
         handed_over: ownership == Ownership::HandedOver,
         source_topic_id: task.wiring.input.id.clone(),

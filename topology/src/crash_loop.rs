@@ -93,6 +93,11 @@ impl CrashLoopGuard {
         Ok(())
     }
 
+    /// Whether units are noted.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// The units so far are committed: none of them runs again. Not before that may the notes end,
     /// else a deadly unit further back in the same batch would kill without ever being noted.
     pub(crate) fn committed(&mut self) {

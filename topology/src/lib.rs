@@ -8,6 +8,7 @@
 mod board;
 mod clock;
 mod commit;
+mod committer;
 mod config;
 mod crash_loop;
 pub mod driver;

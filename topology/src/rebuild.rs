@@ -212,8 +212,7 @@ impl Rebuild {
         };
         let meta = encode_checkpoint(&restoring)?;
         task.state.commit(&[(CHECKPOINT_KEY, &meta)])?;
-        task.committed = task.position;
-        task.committed_time_ms = task.stream_time_ms;
+        task.committed = task.decided();
         Ok(reached)
     }
 

@@ -5,12 +5,14 @@
 //! answer assignment changes
 //! move takeovers on by a bounded piece
 //! take what is ready, or wait for a record, a timer or the lease; each record gets its turn
-//! commit; append a Tick where a timer is due
+//! start to commit; append a Tick where a timer is due
 //! ```
-//! There is no fixed commit interval: the next batch is what arrived during the last commit.
+//! There is no fixed commit interval: the next batch is what arrived during the last commit, and is
+//! decided while that is under way. Whatever else a cycle does waits for the commit first.
 
 mod assignment;
 mod batch;
+mod commits;
 mod recovery;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use crate::board::{Gauges, Lease};
 use crate::commit::{Ownership, Transaction};
+use crate::committer::Committer;
 use crate::log::{Assignment, LogError, Member, TopicPartition};
 use crate::rebuild::Rebuild;
 use crate::shared::{Heartbeat, Shared};
@@ -26,6 +29,8 @@ use crate::takeover::{RunError, Takeover};
 use crate::task::Task;
 use crate::ticker::Ticker;
 use crate::wiring::TaskId;
+
+use self::commits::UnderWay;
 
 /// A running task with what the thread keeps beside it.
 struct Active {
@@ -42,7 +47,10 @@ pub(crate) struct StreamThread {
     member: Box<dyn Member>,
     /// Assignment changes that are not answered yet; the group waits for the answers.
     changes: VecDeque<Assignment>,
+    /// None where there is no session, and while a commit is under way.
     transaction: Option<Transaction>,
+    committer: Committer,
+    under_way: Option<UnderWay>,
     active: BTreeMap<TaskId, Active>,
     arriving: Vec<TopicPartition>,
     takeovers: VecDeque<Takeover>,
@@ -64,6 +72,7 @@ impl StreamThread {
         shared: Arc<Shared>,
         heartbeat: Arc<Heartbeat>,
         index: usize,
+        committer: Committer,
     ) -> Result<Self, LogError> {
         let thread = index.to_string();
         let topics: Vec<String> = shared
@@ -81,6 +90,8 @@ impl StreamThread {
             member,
             changes: VecDeque::new(),
             transaction: None,
+            committer,
+            under_way: None,
             active: BTreeMap::new(),
             arriving: Vec::new(),
             takeovers: VecDeque::new(),
@@ -123,10 +134,7 @@ impl StreamThread {
     /// Finishes what is open, says so in the log, and leaves the group.
     pub(crate) fn close(mut self) {
         let failed = self.shared.failure.lock().is_some();
-        if !failed
-            && self.transaction.is_some()
-            && let Err(error) = self.commit(Ownership::HandedOver, |_| true)
-        {
+        if !failed && let Err(error) = self.commit(Ownership::HandedOver, |_| true) {
             tracing::warn!(%error, "closing without a last commit; the restart settles it");
         }
         for id in self.active.keys() {

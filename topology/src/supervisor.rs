@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use stagedoor_state::StorageProvider;
 
 use crate::board::Board;
+use crate::committer::Committer;
 use crate::config::StreamsConfig;
 use crate::global_table::GlobalTableReader;
 use crate::log::{Appender, Log, LogError, TopicInfo};
@@ -144,7 +145,9 @@ impl Supervisor {
     fn stream_threads(&self, shared: &Arc<Shared>) -> Result<Vec<Watched>, String> {
         let start = |index: usize| {
             let heartbeat = Arc::new(Heartbeat::new());
-            let thread = StreamThread::new(Arc::clone(shared), Arc::clone(&heartbeat), index)
+            let committer = Committer::aside(&format!("commit-{index}"));
+            let beat = Arc::clone(&heartbeat);
+            let thread = StreamThread::new(Arc::clone(shared), beat, index, committer)
                 .map_err(|error| error.to_string())?;
             let name = format!("stream-{index}");
             Ok((heartbeat, spawn(&name, move || thread.run())))

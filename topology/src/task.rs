@@ -42,6 +42,23 @@ pub(crate) enum Turn {
     Paused,
 }
 
+/// How far a task has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// The next input record, and what is done of it.
+    pub(crate) position: InputPosition,
+    /// Greatest log-append time seen so far.
+    pub(crate) stream_time_ms: i64,
+}
+
+/// A batch that is decided and on its way into the log.
+pub(crate) struct SealedBatch {
+    /// How far it goes.
+    pub(crate) decided: Decided,
+    /// What it forwards, in order.
+    pub(crate) outputs: Vec<Output>,
+}
+
 /// An active task.
 pub(crate) struct Task {
     /// Its id.
@@ -54,12 +71,12 @@ pub(crate) struct Task {
     pub(crate) state: TaskState,
     /// Where it stands, open batch included.
     pub(crate) position: InputPosition,
-    /// Where it stood at the last commit.
-    pub(crate) committed: InputPosition,
     /// Greatest log-append time seen.
     pub(crate) stream_time_ms: i64,
-    /// Stream time at the last commit.
-    pub(crate) committed_time_ms: i64,
+    /// Where it stood at the last commit.
+    pub(crate) committed: Decided,
+    /// The batch whose commit is under way; what is decided meanwhile is decided over it.
+    pub(crate) sealed: Option<SealedBatch>,
     /// Where a restore would go on in the changelog.
     pub(crate) changelog_offset: i64,
     /// The same of the window changelog.
@@ -68,6 +85,8 @@ pub(crate) struct Task {
     pub(crate) announced: bool,
     /// What the open batch forwards, in order.
     pub(crate) outputs: Vec<Output>,
+    /// How many of them are produced.
+    pub(crate) sent: usize,
     /// Dead letters since the task was opened.
     pub(crate) dead_letters: u64,
     pub(crate) crash_guard: CrashLoopGuard,
@@ -96,13 +115,17 @@ impl Task {
             wiring,
             state,
             position: position.input(),
-            committed: position.input(),
             stream_time_ms: position.stream_time_ms,
-            committed_time_ms: position.stream_time_ms,
+            committed: Decided {
+                position: position.input(),
+                stream_time_ms: position.stream_time_ms,
+            },
+            sealed: None,
             changelog_offset: checkpoint.changelog_offset,
             window_changelog_offset: checkpoint.window_changelog_offset,
             announced: false,
             outputs: Vec::new(),
+            sent: 0,
             dead_letters: 0,
             crash_guard,
             processor,
@@ -113,7 +136,16 @@ impl Task {
 
     /// Whether the open batch holds anything of this task.
     pub(crate) fn moved(&self) -> bool {
-        self.position != self.committed
+        let sealed = self.sealed.as_ref().map(|sealed| sealed.decided);
+        self.position != sealed.unwrap_or(self.committed).position
+    }
+
+    /// How far it has decided, open batch included.
+    pub(crate) fn decided(&self) -> Decided {
+        Decided {
+            position: self.position,
+            stream_time_ms: self.stream_time_ms,
+        }
     }
 
     /// Whether the next commit writes a position for it.
@@ -126,12 +158,24 @@ impl Task {
         self.state.reader()
     }
 
-    /// Forgets the open batch.
+    /// Ends the open batch, all of which is produced: a new one begins over it.
+    pub(crate) fn seal(&mut self) {
+        self.state.seal();
+        self.sealed = Some(SealedBatch {
+            decided: self.decided(),
+            outputs: std::mem::take(&mut self.outputs),
+        });
+        self.sent = 0;
+    }
+
+    /// Forgets all that is not committed, sealed or not.
     pub(crate) fn roll_back(&mut self) {
         self.state.discard();
+        self.sealed = None;
         self.outputs.clear();
-        self.position = self.committed;
-        self.stream_time_ms = self.committed_time_ms;
+        self.sent = 0;
+        self.position = self.committed.position;
+        self.stream_time_ms = self.committed.stream_time_ms;
         self.processor = (self.wiring.part.processor)();
     }
 

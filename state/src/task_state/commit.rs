@@ -1,7 +1,7 @@
 //! What a batch changed, and making it real in one storage batch.
 
 use super::TaskState;
-use crate::overlay::OverlayRow;
+use crate::overlay::{Overlay, OverlayRow};
 use crate::read::meta_key;
 use crate::storage::Write;
 use crate::store_set::StoreKind;
@@ -27,8 +27,7 @@ fn change<'a>(stores: &StoreSet, row: &OverlayRow<'a>) -> Option<Change<'a>> {
 }
 
 impl TaskState {
-    /// The rows written by the task since the last commit: one per key, in key order. Derived
-    /// rows, purged rows and restored rows are not among them, and neither are those that were told
+    /// The rows of the open batch: one per key, in key order. Derived rows, purged rows and restored rows are not among them, and neither are those that were told
     /// as settled and not written since.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let rows = self.overlay.rows();
@@ -51,8 +50,8 @@ impl TaskState {
             .settle(|row| change(stores, &row).map_or(Ok(()), &mut tell))
     }
 
-    /// Makes everything since the last commit real, and these meta rows with it: all or nothing,
-    /// whenever the process is killed. Nothing of it is lost after that.
+    /// Makes the sealed batch real, or the open one where none is sealed, and these meta rows with
+    /// it: all or nothing, whenever the process is killed. Nothing of it is lost after that.
     ///
     /// # Errors
     /// [`StateError::IndexesNotBuilt`] between a bulk restore and its rebuild, and those of the
@@ -64,11 +63,34 @@ impl TaskState {
         self.flush(meta)
     }
 
-    /// Writes overlay and meta rows in one batch, without asking whether indexes are complete.
+    /// Commits without asking whether indexes are complete.
     pub(super) fn flush(&mut self, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
+        let sealed_before = self.sealed.is_some();
+        if !sealed_before {
+            self.seal();
+        }
+        let Some(sealed) = self.sealed.take() else {
+            return Ok(());
+        };
+        let outcome = self.store(&sealed.rows, meta);
+        if outcome.is_ok() {
+            self.follow(&sealed.rows);
+            self.floors.committed(sealed.seen);
+            self.used_up = Some(sealed.rows);
+            return Ok(());
+        }
+        self.sealed = Some(sealed);
+        if !sealed_before {
+            self.unseal();
+        }
+        outcome
+    }
+
+    /// Writes rows and meta rows in one batch.
+    fn store(&mut self, rows: &Overlay, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
         self.absent
-            .advance(&self.stores, self.storage.as_ref(), &self.overlay)?;
-        self.absent.note(&self.stores, &self.overlay);
+            .advance(&self.stores, self.storage.as_ref(), rows)?;
+        self.absent.note(&self.stores, rows);
         let meta: Vec<(Vec<u8>, &[u8])> = meta
             .iter()
             .map(|(key, value)| (meta_key(key), *value))
@@ -80,19 +102,17 @@ impl TaskState {
         let layout = layout
             .iter()
             .map(|(key, value)| (key.as_slice(), value.as_deref()));
-        let rows = self.overlay.rows().map(|row| (row.key, row.value));
+        let rows = rows.rows().map(|row| (row.key, row.value));
         self.storage
             .write(&mut rows.chain(meta).chain(layout) as &mut dyn Iterator<Item = Write<'_>>)?;
         self.layout.written();
-        self.follow();
-        self.overlay.clear();
         Ok(())
     }
 
     /// What is remembered of storage follows the batch that it has just taken.
-    fn follow(&mut self) {
+    fn follow(&mut self, rows: &Overlay) {
         let cache = self.cache.get_mut();
-        for row in self.overlay.rows_as_written() {
+        for row in rows.rows_as_written() {
             let is_entry = self.stores.kind(row.key[0]) == Some(StoreKind::Entries);
             match row.value {
                 Some(_) if is_entry => self.floors.lower(row.key),
@@ -100,6 +120,5 @@ impl TaskState {
                 value => cache.update(row.hash, row.key, value),
             }
         }
-        self.floors.committed();
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Floors {
 }
 
 /// An index, and the key before which it has nothing.
-type Bound = (u8, Vec<u8>);
+pub(super) type Bound = (u8, Vec<u8>);
 
 impl Floors {
     /// What a scan of an index from its start can leave out, as the key to begin with; none where it
@@ -52,10 +52,15 @@ impl Floors {
         self.seen.get_mut().clear();
     }
 
-    /// What the task sees is what storage has.
-    pub(super) fn committed(&mut self) {
-        for (id, key) in self.seen.get_mut() {
-            set(self.bounds.get_mut(), *id, key.clone());
+    /// What the task sees now.
+    pub(super) fn seen_now(&self) -> Vec<Bound> {
+        self.seen.borrow().clone()
+    }
+
+    /// What the task saw when it sealed a batch is what storage has now.
+    pub(super) fn committed(&mut self, seen: Vec<Bound>) {
+        for (id, key) in seen {
+            set(self.bounds.get_mut(), id, key);
         }
     }
 

@@ -1,15 +1,17 @@
 //! The state of one task: committed rows, and over them the writes since the last commit.
 //!
 //! ```text
-//!   put, delete ──> overlay ── commit ──> storage (one batch: rows, derived rows, meta rows)
-//!                    │   ^                   │
-//!         rollback, discard                  └──> reader (snapshots, any thread)
+//!   put, delete ──> overlay ── seal ──> sealed batch ── commit ──> storage (one batch: rows,
+//!                    │   ^                   │            derived rows, meta rows)
+//!         rollback, discard            unseal, discard       └──> reader (snapshots, any thread)
 //! ```
 //! Invariants:
 //! - Storage holds the rows of whole commits only, and their meta rows.
 //! - Derived rows in storage are what the source rows make them, except between a bulk restore
 //!   and the rebuild after it; that gap is marked in storage and survives a kill.
 //! - The overlay holds every write since, so reading it before storage reads one's own writes.
+//! - A sealed batch lies between the two: what is written while its commit is under way is written
+//!   over it, and goes with it where that fails.
 
 mod absent;
 mod commit;
@@ -18,6 +20,7 @@ mod layout;
 mod reads;
 mod rebuild;
 mod restore;
+mod seal;
 mod window;
 mod write;
 
@@ -29,6 +32,7 @@ use stagedoor_avro::AvroRecord;
 use self::absent::Absent;
 use self::due::Floors;
 use self::layout::LayoutState;
+use self::seal::Sealed;
 use crate::cache::RowCache;
 use crate::derived::DerivedChanges;
 use crate::keys::KeyWriter;
@@ -46,6 +50,9 @@ pub struct TaskState {
     storage: Box<dyn Storage>,
     stores: Arc<StoreSet>,
     overlay: Overlay,
+    sealed: Option<Sealed>,
+    /// An overlay that is used up, for its room.
+    used_up: Option<Overlay>,
     floors: Floors,
     cache: RefCell<RowCache>,
     absent: Absent,
@@ -74,6 +81,8 @@ impl TaskState {
             storage,
             stores,
             overlay: Overlay::default(),
+            sealed: None,
+            used_up: None,
             floors: Floors::default(),
             cache: RefCell::default(),
             absent: Absent::unknown(),
@@ -134,13 +143,14 @@ impl TaskState {
         self.floors.forget_seen();
     }
 
-    /// Drops every write since the last commit.
+    /// Drops every write since the last commit, sealed or not.
     pub fn discard(&mut self) {
+        self.unseal();
         self.overlay.clear();
         self.floors.forget_seen();
     }
 
-    /// Whether anything was written since the last commit.
+    /// Whether anything was written since the last commit that is not sealed.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         !self.overlay.is_empty()

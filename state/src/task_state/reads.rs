@@ -1,4 +1,4 @@
-//! Reading one's own writes: the overlay over the cache over storage.
+//! Reading one's own writes: the overlay over a sealed batch over the cache over storage.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,8 @@ use crate::read::{ReadState, VisitRow};
 impl ReadState for TaskState {
     fn visit_bytes(&self, key: &[u8], visit: &mut dyn FnMut(&[u8])) -> Result<bool, StateError> {
         let hash = self.overlay.hash(key);
-        match self.overlay.get_hashed(hash, key) {
+        let open = self.overlay.get_hashed(hash, key);
+        match open.or_else(|| self.sealed_row(hash, key)) {
             Some(Some(value)) => {
                 visit(value);
                 Ok(true)
@@ -52,7 +53,7 @@ impl TaskState {
         until: &[u8],
         visit: &mut VisitRow<'_>,
     ) -> Result<(), StateError> {
-        let mut written = self.overlay.range(from, until).peekable();
+        let mut written = self.written(from, until).peekable();
         let mut flow = ControlFlow::Continue(());
         self.floors.scan(
             self.storage.as_ref(),

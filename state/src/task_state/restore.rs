@@ -89,7 +89,7 @@ impl TaskState {
     }
 
     pub(super) fn require_clean(&self, operation: &'static str) -> Result<(), StateError> {
-        if self.overlay.is_empty() {
+        if self.overlay.is_empty() && self.sealed.is_none() {
             return Ok(());
         }
         Err(StateError::Uncommitted { operation })

@@ -40,8 +40,8 @@ impl TaskState {
         until[1..].copy_from_slice(&ordered(now_ms.saturating_add(1)));
         let mut entries = Vec::new();
         self.scan_bytes(&[EXPIRY_ID], &until, &mut |entry, _| {
-            // A row written in this batch must reach the changelog first: it is purged later.
-            if entries.len() < limit && self.overlay.get(&entry[KEY_START..]).is_none() {
+            // A row written since the last commit must reach the changelog first.
+            if entries.len() < limit && !self.is_written(&entry[KEY_START..]) {
                 entries.push(entry.to_vec());
             }
             if entries.len() < limit {
@@ -51,5 +51,11 @@ impl TaskState {
             }
         })?;
         Ok(entries)
+    }
+
+    fn is_written(&self, key: &[u8]) -> bool {
+        let hash = self.overlay.hash(key);
+        let open = self.overlay.get_hashed(hash, key);
+        open.or_else(|| self.sealed_row(hash, key)).is_some()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stagedoor_state::{StorageProvider, StoreReader};
 
 use crate::board::{Board, ReadError, TaskStatus};
+use crate::committer::Committer;
 use crate::config::StreamsConfig;
 use crate::log::Log;
 use crate::log::simulated::Crashed;
@@ -67,7 +68,8 @@ impl SteppedInstance {
             unclean: None,
         });
         let thread = |index| {
-            StreamThread::new(Arc::clone(&shared), Arc::new(Heartbeat::new()), index)
+            let (heartbeat, committer) = (Arc::new(Heartbeat::new()), Committer::by_hand());
+            StreamThread::new(Arc::clone(&shared), heartbeat, index, committer)
                 .map_err(|error| error.to_string())
         };
         let count = shared.config.stream_threads.max(1);

@@ -6,6 +6,7 @@ use crate::log::{Isolation, Log as _, Outgoing};
 use stagedoor_state::TypedRead as _;
 
 use crate::instances::Instance;
+use crate::murmur2::partition_for;
 use crate::task_tests::{ROWS, scripted};
 use crate::topology::{Topology, TopologyBuilder};
 use crate::wiring::TaskId;
@@ -115,6 +116,61 @@ fn a_commit_of_unknown_outcome_is_settled_by_what_the_log_says() {
         let name = format!("{fault:?}");
         let (seen, _) = with_fault(Call::Commit, fault);
         assert_eq!(seen, ["done", "there"], "{name}");
+    }
+}
+
+/// Plays a command whose commit is still under way when the next one comes in, which is decided
+/// over it, while something goes wrong at a call.
+fn decided_ahead(call: Call, fault: Fault) -> (Vec<String>, TopologyTestDriver) {
+    let mut driver = driver();
+    pipe(&mut driver, "put a 5000");
+    let (cluster, topic) = (driver.cluster().clone(), driver.naming().topic("commands"));
+    let partition = partition_for(b"key", 2);
+    let comes_in = Fault::Meanwhile(Box::new(move || {
+        let next = Outgoing {
+            topic: &topic,
+            partition,
+            key: Some(b"key"),
+            value: Some(b"put b 9000"),
+            headers: &[],
+        };
+        cluster.append(next).expect("it comes in");
+    }));
+    for (call, fault) in [(Call::Send, comes_in), (call, fault)] {
+        let call = Some(call);
+        let skip = 0;
+        driver.arm(Armed { call, skip, fault });
+    }
+    pipe(&mut driver, "read a");
+    pipe(&mut driver, "read b");
+    let seen = output(&mut driver);
+    (seen, driver)
+}
+
+#[test]
+fn what_is_decided_ahead_of_a_commit_stands_and_falls_with_it() {
+    let nothing = || Fault::Meanwhile(Box::new(|| {}));
+    let faults: [(Call, Fault); 10] = [
+        (Call::Commit, nothing()),
+        (Call::AddOffsets, Fault::Unavailable),
+        (Call::Commit, Fault::Unavailable),
+        (Call::Commit, Fault::AnswerLost),
+        (Call::Commit, Fault::RequestLost),
+        (Call::Commit, Fault::Doubled),
+        (Call::Commit, Fault::CrashBefore),
+        (Call::Commit, Fault::CrashAfter),
+        (Call::Store, Fault::CrashBefore),
+        (Call::Store, Fault::CrashAfter),
+    ];
+    for (call, fault) in faults {
+        let name = format!("{fault:?} at {call:?}");
+        let (seen, mut driver) = decided_ahead(call, fault);
+        assert_eq!(seen, ["done", "there", "done", "there"], "{name}");
+        let live = driver.digests().expect("digests");
+        driver.lose_stores().expect("restored");
+        assert_eq!(driver.digests().expect("digests"), live, "{name}");
+        driver.advance_time(9_000).expect("time");
+        assert_eq!(output(&mut driver), ["fired a", "fired b"], "{name}");
     }
 }
 

@@ -19,6 +19,12 @@ const LOCKED_WAIT: Duration = Duration::from_millis(5);
 impl StreamThread {
     /// Answers assignment changes, oldest first. Nothing of the tasks is open at this point.
     pub(super) fn rebalance(&mut self) -> Result<(), RunError> {
+        match self.changes.front() {
+            // What is not ours any more cannot be committed.
+            Some(Assignment::Lost(_)) => self.abandon_commit(),
+            Some(_) => self.finish_commit()?,
+            None => return Ok(()),
+        }
         while let Some(change) = self.changes.front().cloned() {
             self.answer(change)?;
             self.changes.pop_front();
@@ -103,6 +109,9 @@ impl StreamThread {
     /// changelogs: fenced, read and committed positions are compared as at any other takeover.
     /// Nothing of the tasks is open at this point.
     pub(super) fn begin_rebuilds(&mut self) -> Result<(), RunError> {
+        if self.shared.board.is_asked() {
+            self.finish_commit()?;
+        }
         let active = &self.active;
         let asked = self.shared.board.take_asked(|id| active.contains_key(id));
         for id in asked {
@@ -114,6 +123,9 @@ impl StreamThread {
 
     /// Starts takeovers for what arrived, and moves the oldest one on.
     pub(super) fn advance_takeovers(&mut self) -> Result<(), RunError> {
+        if self.busy_elsewhere() {
+            self.finish_commit()?;
+        }
         self.start_takeovers()?;
         if let Some(takeover) = self.takeovers.front_mut() {
             let mut with = Surroundings {

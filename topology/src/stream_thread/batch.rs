@@ -1,25 +1,24 @@
-//! One batch: records get their turns, effects are produced, the commit makes them real.
+//! One batch: records get their turns and effects are produced; while the last commit is under way,
+//! records get their turns ahead of it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Active, StreamThread};
-use crate::commit::{self, Ownership, Transaction};
+use crate::commit::Transaction;
+use crate::committer::Committer;
 use crate::error::TaskError;
 use crate::log::Visit;
 use crate::record::Record;
-use crate::shared::{Committed, Shared};
+use crate::shared::Shared;
 use crate::takeover::RunError;
-use crate::task::{Task, Turn};
+use crate::task::Turn;
 use crate::tick::is_tick;
 use crate::wiring::TaskId;
 
 /// Longest wait for a record: assignment changes are looked at this often.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
-
-/// Ownership is proven at least this often.
-const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A batch waits for more this part of what the last commit took: those whom it answered come back
 /// together, and whoever is a moment late would wait for a whole commit.
@@ -37,51 +36,49 @@ const RECORDS_BETWEEN_LOOKS: usize = 8;
 /// How many times settled rows of the largest batch are sent ahead.
 const STRETCHES: usize = 16;
 
-/// One batch on its way: each record gets its turn as it is visited.
-struct Batch<'a> {
-    shared: &'a Shared,
-    active: &'a mut BTreeMap<TaskId, Active>,
-    transaction: &'a mut Transaction,
+/// One batch: each record gets its turn as it is visited.
+#[derive(Default)]
+struct Batch {
     taken: usize,
     started: Option<Duration>,
+    /// Since when what it has could be committed: it waits for more from then on.
+    ready: Option<Duration>,
     /// It takes no more.
     closed: bool,
     failure: Option<(TaskId, RunError)>,
 }
 
-impl<'a> Batch<'a> {
-    fn new(
-        shared: &'a Shared,
-        active: &'a mut BTreeMap<TaskId, Active>,
-        transaction: &'a mut Transaction,
-    ) -> Self {
-        Self {
-            shared,
-            active,
-            transaction,
-            taken: 0,
-            started: None,
-            closed: false,
-            failure: None,
+/// What a record's turn needs of its thread.
+struct Surroundings<'a> {
+    shared: &'a Shared,
+    active: &'a mut BTreeMap<TaskId, Active>,
+    /// None while the last commit is under way: what is forwarded then is produced after it.
+    transaction: Option<&'a mut Transaction>,
+    committer: &'a Committer,
+}
+
+impl Batch {
+    fn visit(&mut self, record: &Record<'_>, with: &mut Surroundings<'_>) -> Visit {
+        let visited = self.turn(record, with);
+        self.closed |= visited != Visit::Taken;
+        match visited {
+            Visit::Taken if with.transaction.is_none() && with.committer.has_arrived() => {
+                Visit::Enough
+            }
+            visited => visited,
         }
     }
 
-    fn visit(&mut self, record: &Record<'_>) -> Visit {
-        let visited = self.turn(record);
-        self.closed |= visited != Visit::Taken;
-        visited
-    }
-
-    fn turn(&mut self, record: &Record<'_>) -> Visit {
-        let clock = &self.shared.config.clock;
+    fn turn(&mut self, record: &Record<'_>, with: &mut Surroundings<'_>) -> Visit {
+        let (shared, clock) = (with.shared, &with.shared.config.clock);
         let started = *self.started.get_or_insert_with(|| clock.now());
-        let mut wirings = self.shared.wirings.iter();
+        let mut wirings = shared.wirings.iter();
         let wiring = wirings.find(|wiring| *wiring.input.name == *record.topic);
         let id = wiring.map(|wiring| TaskId {
             sub_topology: wiring.index,
             partition: record.partition,
         });
-        let found = id.and_then(|id| Some((id, self.active.get_mut(&id)?)));
+        let found = id.and_then(|id| Some((id, with.active.get_mut(&id)?)));
         let Some((id, active)) = found else {
             return Visit::Taken;
         };
@@ -89,16 +86,20 @@ impl<'a> Batch<'a> {
         if looks {
             active.note_lag(record);
         }
-        match active.take(record, self.transaction) {
+        match active.take(record, with.transaction.as_deref_mut()) {
             Ok(Turn::Paused) => Visit::Later,
             Ok(Turn::Done) => {
                 self.taken += 1;
-                if let Err(error) = self.settle_if_due() {
+                if let Err(error) = self.settle_if_due(with) {
                     self.failure = Some((id, error));
                     return Visit::Enough;
                 }
-                let config = &self.shared.config;
-                let late = || clock.now().saturating_sub(started) >= config.commit_interval;
+                let config = &shared.config;
+                // Where the last commit is under way, this batch cannot be late.
+                let late = || {
+                    with.transaction.is_some()
+                        && clock.now().saturating_sub(started) >= config.commit_interval
+                };
                 let full = self.taken >= config.max_batch_records || (looks && late());
                 if full { Visit::Enough } else { Visit::Taken }
             }
@@ -111,25 +112,27 @@ impl<'a> Batch<'a> {
 
     /// Of a large batch, what has settled goes on its way while the rest is decided: otherwise the
     /// commit would wait for all of it at once.
-    fn settle_if_due(&mut self) -> Result<(), RunError> {
-        let stretch = (self.shared.config.max_batch_records / STRETCHES).max(1);
+    fn settle_if_due(&mut self, with: &mut Surroundings<'_>) -> Result<(), RunError> {
+        let stretch = (with.shared.config.max_batch_records / STRETCHES).max(1);
+        let Some(transaction) = &mut with.transaction else {
+            return Ok(());
+        };
         if !self.taken.is_multiple_of(stretch) {
             return Ok(());
         }
-        for active in self.active.values_mut() {
+        for active in with.active.values_mut() {
             if active.task.state.is_dirty() {
-                self.transaction.send_settled(&mut active.task)?;
+                transaction.send_settled(&mut active.task)?;
             }
         }
         Ok(())
     }
 
     /// How long it waits for more, of the time in which it collects.
-    fn more(&self, collect: Duration) -> Duration {
-        match self.started {
-            Some(started) if !self.closed => {
-                let now = self.shared.config.clock.now();
-                collect.saturating_sub(now.saturating_sub(started))
+    fn more(&self, collect: Duration, now: Duration) -> Duration {
+        match self.started.max(self.ready) {
+            Some(since) if self.taken > 0 && !self.closed => {
+                collect.saturating_sub(now.saturating_sub(since))
             }
             _ => Duration::ZERO,
         }
@@ -148,33 +151,73 @@ fn collect(took: Duration, records: usize) -> Duration {
 impl StreamThread {
     /// Takes what is ready, and what comes a moment later, and gives each record its turn.
     pub(super) fn process_batch(&mut self) -> Result<(), RunError> {
-        let mut wait = self.wait();
-        let collect = collect(self.last_commit_took, self.last_batch);
-        let Some(transaction) = self.transaction.as_mut() else {
+        let mut batch = Batch::default();
+        self.decide_ahead(&mut batch)?;
+        if self.transaction.is_none() {
             return Ok(());
+        }
+        self.produce_ahead()?;
+        let collect = collect(self.last_commit_took, self.last_batch);
+        let now = || self.shared.config.clock.now();
+        let mut wait = match batch.taken {
+            0 => self.wait(),
+            _ => batch.more(collect, now()),
         };
-        let mut batch = Batch::new(&self.shared, &mut self.active, transaction);
-        let polled = loop {
-            let before = batch.taken;
-            let polled = self.member.poll(wait, &mut |record| batch.visit(record));
-            wait = batch.more(collect);
-            let goes_on = batch.taken > before && !wait.is_zero();
-            match polled {
-                Ok(changes) if changes.is_empty() && goes_on => {}
-                polled => break polled,
+        loop {
+            let goes_on = !batch.closed && self.poll(wait, &mut batch)?;
+            wait = batch.more(collect, self.shared.config.clock.now());
+            if !goes_on || wait.is_zero() {
+                break;
             }
-        };
+        }
         if batch.taken > 0 {
             self.last_batch = batch.taken;
         }
         metrics::counter!("stagedoor_stream_thread_process_total").increment(batch.taken as u64);
-        let failure = batch.failure;
+        Ok(())
+    }
+
+    /// While the last commit is under way, gives records their turns over what it makes real.
+    fn decide_ahead(&mut self, batch: &mut Batch) -> Result<(), RunError> {
+        while self.under_way.is_some() {
+            let took = !batch.closed && self.poll(Duration::ZERO, batch)?;
+            self.look_for_commit(Self::nap(took))?;
+            batch.ready = Some(self.shared.config.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Produces what was forwarded while the last commit was under way.
+    fn produce_ahead(&mut self) -> Result<(), RunError> {
+        if let Some(transaction) = &mut self.transaction {
+            for active in self.active.values_mut() {
+                transaction.send_outputs(&mut active.task)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives what is ready, or comes in time, to a batch. Returns whether it took any and takes more.
+    fn poll(&mut self, wait: Duration, batch: &mut Batch) -> Result<bool, RunError> {
+        let before = batch.taken;
+        let mut with = Surroundings {
+            shared: &self.shared,
+            active: &mut self.active,
+            transaction: self.transaction.as_mut(),
+            committer: &self.committer,
+        };
+        let visit = &mut |record: &Record<'_>| batch.visit(record, &mut with);
+        let polled = self.member.poll(wait, visit);
+        let failure = batch.failure.take();
         self.corrupted = failure.as_ref().and_then(|(id, error)| {
             let corrupted = matches!(error, RunError::Task(TaskError::Corrupted { .. }));
             Some(*id).filter(|_| corrupted)
         });
         self.changes.extend(polled?);
-        failure.map_or(Ok(()), |(_, error)| Err(error))
+        // Who must answer the group commits what there is, and takes no more.
+        batch.closed |= !self.changes.is_empty();
+        failure.map_or(Ok(()), |(_, error)| Err(error))?;
+        Ok(batch.taken > before && !batch.closed)
     }
 
     /// How long the thread may sleep.
@@ -190,62 +233,8 @@ impl StreamThread {
         timers.min().unwrap_or(IDLE_WAIT).min(IDLE_WAIT)
     }
 
-    fn busy_elsewhere(&self) -> bool {
+    pub(super) fn busy_elsewhere(&self) -> bool {
         !self.arriving.is_empty() || !self.takeovers.is_empty() || !self.rebuilds.is_empty()
-    }
-
-    /// Commits what the batch moved; and now and then nothing, to prove that the tasks are ours.
-    pub(super) fn commit_if_due(&mut self) -> Result<(), RunError> {
-        let moved = self
-            .active
-            .values()
-            .any(|active| active.task.must_write(Ownership::Kept));
-        let lease_due = self.since(self.last_commit) >= LEASE_INTERVAL && !self.active.is_empty();
-        if moved || lease_due {
-            self.commit(Ownership::Kept, |_| true)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn commit(
-        &mut self,
-        ownership: Ownership,
-        of: impl Fn(&Task) -> bool,
-    ) -> Result<(), RunError> {
-        let Some(transaction) = self.transaction.as_mut() else {
-            return Ok(());
-        };
-        let begun = self.shared.config.clock.now();
-        let generation = self.member.generation()?;
-        let chosen = self.active.values_mut().filter(|active| of(&active.task));
-        let mut chosen: Vec<&mut Active> = chosen.collect();
-        if chosen.is_empty() {
-            return Ok(());
-        }
-        let tasks: Vec<&Task> = chosen.iter().map(|active| &active.task).collect();
-        let ends = transaction.commit(&tasks, &generation, ownership)?;
-        let written = chosen
-            .iter_mut()
-            .filter(|active| active.task.must_write(ownership));
-        for (active, end) in written.zip(ends) {
-            commit::apply(&mut active.task, &self.transactional_id, end)?;
-            publish(&self.shared, active)?;
-        }
-        self.lease.confirm(begun);
-        self.last_commit = self.shared.config.clock.now();
-        self.last_commit_took = self.last_commit.saturating_sub(begun);
-        metrics::counter!("stagedoor_stream_thread_commit_total").increment(1);
-        metrics::histogram!("stagedoor_stream_thread_commit_latency_seconds")
-            .record(self.last_commit_took.as_secs_f64());
-        if !transaction.reusable() {
-            tracing::info!("the end of the transaction is suspicious; using a new producer");
-            self.transaction = None;
-        }
-        Ok(())
-    }
-
-    fn since(&self, moment: Duration) -> Duration {
-        self.shared.config.clock.now().saturating_sub(moment)
     }
 
     pub(super) fn tick(&mut self) -> Result<(), RunError> {
@@ -262,45 +251,21 @@ impl Active {
         self.gauges.lag_ms.store(lag_ms.max(0), Ordering::Relaxed);
     }
 
-    /// Gives a record its turn and produces what it forwards.
+    /// Gives a record its turn and produces what it forwards, where there is a transaction for it.
     fn take(
         &mut self,
         record: &Record<'_>,
-        transaction: &mut Transaction,
+        transaction: Option<&mut Transaction>,
     ) -> Result<Turn, RunError> {
         if record.value.is_some_and(is_tick) {
             self.ticker.came_back(record.timestamp_ms);
         }
-        let from = self.task.outputs.len();
         let turn = self.task.turn(record)?;
-        transaction.send_outputs(&self.task, from)?;
+        if let Some(transaction) = transaction {
+            transaction.send_outputs(&mut self.task)?;
+        }
         Ok(turn)
     }
-}
-
-/// Tells readers and waiters what became real.
-pub(super) fn publish(shared: &Shared, active: &mut Active) -> Result<(), RunError> {
-    let task = &mut active.task;
-    let gauges = &active.gauges;
-    gauges
-        .position
-        .store(task.position.next_offset, Ordering::Relaxed);
-    gauges
-        .stream_time_ms
-        .store(task.stream_time_ms, Ordering::Relaxed);
-    gauges.lag_ms.store(0, Ordering::Relaxed);
-    gauges
-        .dead_letters
-        .store(task.dead_letters, Ordering::Relaxed);
-    shared.listener.committed(&Committed {
-        sub_topology: task.wiring.part.name,
-        partition: task.id.partition,
-        position: task.position.next_offset,
-        outputs: &task.outputs,
-    });
-    task.outputs.clear();
-    active.ticker.refresh(&active.task)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StreamThread;
-use super::batch::publish;
+use super::commits::publish;
 use crate::commit::{self, ChangelogEnd, Transaction};
 use crate::error::TaskError;
 use crate::log::LogError;
@@ -17,10 +17,10 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const WIPES: u32 = 3;
 
 impl StreamThread {
-    /// Opens a session if there is none. What the last one left is then settled by the committed
+    /// Opens a session if there is none and none is committing. What the last one left is then settled by the committed
     /// positions: they moved with the transaction, or they did not.
     pub(super) fn ensure_transaction(&mut self) -> Result<(), RunError> {
-        if self.transaction.is_some() {
+        if self.transaction.is_some() || self.under_way.is_some() {
             return Ok(());
         }
         let session = self.shared.log.session(&self.transactional_id)?;
@@ -38,18 +38,19 @@ impl StreamThread {
         };
         let task = &mut active.task;
         let committed = self.member.committed(&task.input)?;
-        if committed == Some(task.position) {
-            if task.moved() {
-                tracing::info!(task = %id, "a commit in doubt is in");
-                commit::apply(task, &self.transactional_id, ChangelogEnd::default())?;
-                publish(&self.shared, active)?;
-            }
-            return Ok(());
+        let sealed = task.sealed.as_ref().map(|sealed| sealed.decided.position);
+        let in_after_all = sealed.is_some() && committed == sealed;
+        if in_after_all {
+            tracing::info!(task = %id, "a commit in doubt is in");
+            let outputs = commit::apply(task, &self.transactional_id, ChangelogEnd::default())?;
+            publish(&self.shared, active, &outputs)?;
         }
-        if committed.is_none() || committed == Some(task.committed) {
+        let task = &mut active.task;
+        if in_after_all || committed.is_none() || committed == Some(task.committed.position) {
             task.roll_back();
             let next = task.position.next_offset;
-            return Ok(self.member.start(&task.input, next)?);
+            self.member.start(&task.input, next)?;
+            return Ok(active.ticker.refresh(&active.task)?);
         }
         tracing::warn!(task = %id, ?committed, "another owner has moved this task; taking it over");
         self.retake(id)
@@ -57,6 +58,7 @@ impl StreamThread {
 
     /// Answers a failure by its remedy.
     pub(super) fn recover(&mut self, error: RunError) {
+        self.abandon_commit();
         match error {
             RunError::Log(LogError::Refused(reason)) => self.shared.fail(reason),
             RunError::Log(error @ LogError::OutOfRange(_)) => self.shared.fail(format!(

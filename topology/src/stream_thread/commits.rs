@@ -1,0 +1,197 @@
+//! Commits: started here, waited for by the committer, and made real here when they are in.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{Active, StreamThread};
+use crate::commit::{self, ChangelogEnd, Ownership};
+use crate::committer::{Arrival, Departure};
+use crate::output::Output;
+use crate::shared::{Committed, Shared};
+use crate::takeover::RunError;
+use crate::task::Task;
+use crate::wiring::TaskId;
+
+/// Ownership is proven at least this often.
+const LEASE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest wait for a commit between two looks for records that can be decided meanwhile.
+const NAP: Duration = Duration::from_millis(1);
+
+/// A commit that is under way.
+pub(super) struct UnderWay {
+    /// The tasks that it moves, in the order in which they were produced.
+    ends: Vec<(TaskId, ChangelogEnd)>,
+    begun: Duration,
+}
+
+impl StreamThread {
+    /// Starts to commit what the batch moved; and now and then commits nothing, to prove that the
+    /// tasks are ours.
+    pub(super) fn commit_if_due(&mut self) -> Result<(), RunError> {
+        let moved = self
+            .active
+            .values()
+            .any(|active| active.task.must_write(Ownership::Kept));
+        let lease_due = self.since(self.last_commit) >= LEASE_INTERVAL && !self.active.is_empty();
+        // Nothing is decided over a commit that says something for the first time, and none of the
+        // units that are noted.
+        let calm = self
+            .active
+            .values()
+            .all(|active| active.task.announced && !active.task.crash_guard.is_watching());
+        match (moved, lease_due) {
+            (true, _) if calm => self.start_commit(Ownership::Kept, |_| true),
+            (true, _) | (_, true) => self.commit(Ownership::Kept, |_| true),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// Commits, and waits for it.
+    pub(super) fn commit(
+        &mut self,
+        ownership: Ownership,
+        of: impl Fn(&Task) -> bool,
+    ) -> Result<(), RunError> {
+        self.finish_commit()?;
+        self.start_commit(ownership, of)?;
+        self.finish_commit()
+    }
+
+    /// Produces what is left of the batch, seals it and sends the transaction on its way.
+    fn start_commit(
+        &mut self,
+        ownership: Ownership,
+        of: impl Fn(&Task) -> bool,
+    ) -> Result<(), RunError> {
+        let begun = self.shared.config.clock.now();
+        let chosen = self.active.values_mut().map(|active| &mut active.task);
+        let mut chosen: Vec<&mut Task> = chosen.filter(|task| of(task)).collect();
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let Some(mut transaction) = self.transaction.take() else {
+            return Ok(());
+        };
+        let generation = self.member.generation()?;
+        let written: Vec<&Task> = chosen
+            .iter()
+            .map(|task| &**task)
+            .filter(|task| task.must_write(ownership))
+            .collect();
+        let ids = written.iter().map(|task| task.id);
+        let ends = ids.zip(transaction.produce(&written, ownership)?).collect();
+        // Without anything to write, the positions alone prove the membership.
+        let all = written.is_empty();
+        let mut positions = Vec::with_capacity(chosen.len());
+        for task in &mut chosen {
+            if all || task.must_write(ownership) {
+                positions.push((task.input.clone(), task.position));
+            }
+            if task.must_write(ownership) {
+                task.seal();
+            }
+        }
+        self.under_way = Some(UnderWay { ends, begun });
+        Ok(self.committer.depart(Departure {
+            transaction,
+            positions,
+            generation,
+        })?)
+    }
+
+    /// Waits for the commit that is under way, if there is one.
+    pub(super) fn finish_commit(&mut self) -> Result<(), RunError> {
+        while self.under_way.is_some() {
+            self.look_for_commit(NAP)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the commit that is under way real, if it is in by then.
+    pub(super) fn look_for_commit(&mut self, at_most: Duration) -> Result<(), RunError> {
+        let Some(arrival) = self.committer.wait(at_most)? else {
+            return Ok(());
+        };
+        match self.under_way.take() {
+            Some(under_way) => self.arrived(under_way, arrival),
+            None => Ok(()),
+        }
+    }
+
+    /// How long to look for a commit, where records were decided a moment ago or not.
+    pub(super) fn nap(decided: bool) -> Duration {
+        if decided { Duration::ZERO } else { NAP }
+    }
+
+    fn arrived(
+        &mut self,
+        UnderWay { ends, begun }: UnderWay,
+        (transaction, outcome): Arrival,
+    ) -> Result<(), RunError> {
+        let mut offsets = outcome?.into_iter();
+        for (id, mut end) in ends {
+            end.learn(&mut offsets);
+            if let Some(active) = self.active.get_mut(&id) {
+                let outputs = commit::apply(&mut active.task, &self.transactional_id, end)?;
+                publish(&self.shared, active, &outputs)?;
+            }
+        }
+        self.lease.confirm(begun);
+        self.last_commit = self.shared.config.clock.now();
+        self.last_commit_took = self.last_commit.saturating_sub(begun);
+        metrics::counter!("stagedoor_stream_thread_commit_total").increment(1);
+        metrics::histogram!("stagedoor_stream_thread_commit_latency_seconds")
+            .record(self.last_commit_took.as_secs_f64());
+        match transaction.reusable() {
+            true => self.transaction = Some(transaction),
+            false => {
+                tracing::info!("the end of the transaction is suspicious; using a new producer")
+            }
+        }
+        Ok(())
+    }
+
+    /// After a failure: whatever becomes of the commit that is under way, the committed positions
+    /// will tell. It must be over before the next session asks for them.
+    pub(super) fn abandon_commit(&mut self) {
+        while self.under_way.is_some() {
+            match self.committer.wait(NAP) {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => self.under_way = None,
+            }
+        }
+    }
+
+    fn since(&self, moment: Duration) -> Duration {
+        self.shared.config.clock.now().saturating_sub(moment)
+    }
+}
+
+/// Tells readers and waiters what became real.
+pub(super) fn publish(
+    shared: &Shared,
+    active: &mut Active,
+    outputs: &[Output],
+) -> Result<(), RunError> {
+    let task = &active.task;
+    let gauges = &active.gauges;
+    let committed = task.committed;
+    let position = committed.position.next_offset;
+    gauges.position.store(position, Ordering::Relaxed);
+    gauges
+        .stream_time_ms
+        .store(committed.stream_time_ms, Ordering::Relaxed);
+    gauges.lag_ms.store(0, Ordering::Relaxed);
+    gauges
+        .dead_letters
+        .store(task.dead_letters, Ordering::Relaxed);
+    shared.listener.committed(&Committed {
+        sub_topology: task.wiring.part.name,
+        partition: task.id.partition,
+        position,
+        outputs,
+    });
+    active.ticker.refresh(&active.task)?;
+    Ok(())
+}
