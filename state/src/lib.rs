@@ -74,4 +74,4 @@ pub use reader::{SnapshotSource, StoreReader};
 pub use storage::{MemoryDatabase, Storage, StorageProvider, Write};
 pub use store::{ChangelogKind, EntryIndex, Store, SumIndex};
 pub use store_set::{StoreKind, StoreSet, StoreSetBuilder};
-pub use task_state::{Change, TaskState};
+pub use task_state::{Change, StoreBatch, TaskState};

@@ -7,10 +7,10 @@
 //! Writes are put in order when a commit asks for it, all at once. Only the keys of a store that
 //! is scanned in between are kept in order from then on.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -24,9 +24,9 @@ pub(crate) struct Overlay {
     slots: Vec<Slot>,
     /// Slots by the hash of their key: reads and writes of single keys.
     by_hash: HashTable<usize>,
-    scanned: RefCell<Scanned>,
+    scanned: Mutex<Scanned>,
     /// All slots in key order, if somebody has asked since the last key went in or out.
-    in_order: RefCell<Vec<usize>>,
+    in_order: Mutex<Vec<usize>>,
     /// The lowest key of each store that was written since the last commit, some undone again: a
     /// scan that ends before it finds nothing here. What is due is asked for with every record.
     lowest: Vec<(u8, ShortKey)>,
@@ -171,7 +171,7 @@ impl Overlay {
 
     /// The first slot of a range, whose stores are kept in order.
     fn first_between(&self, from: Bound<&[u8]>, until: &[u8]) -> Option<usize> {
-        let scanned = self.scanned.borrow();
+        let scanned = lock(&self.scanned);
         let mut rows = scanned.by_key.range::<[u8], _>((from, Bound::Unbounded));
         let (key, slot) = rows.next()?;
         (key.as_slice() < until).then_some(*slot)
@@ -180,7 +180,7 @@ impl Overlay {
     /// The keys of these stores are in order from now on.
     fn keep_in_order(&self, from: &[u8], until: &[u8]) {
         let id = |key: &[u8]| key.first().copied().unwrap_or_default();
-        let mut scanned = self.scanned.borrow_mut();
+        let mut scanned = lock(&self.scanned);
         let Scanned { stores, by_key } = &mut *scanned;
         let new: BTreeSet<u8> = (id(from)..=id(until))
             .filter(|id| !stores.contains(id))
@@ -208,13 +208,12 @@ impl Overlay {
 
     /// All writes in key order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = OverlayRow<'_>> {
-        if self.in_order.borrow().len() != self.slots.len() {
-            let mut order = self.in_order.borrow_mut();
+        let mut order = lock(&self.in_order);
+        if order.len() != self.slots.len() {
             order.clear();
             order.extend(0..self.slots.len());
             sort_by_key(&mut order, |slot| self.at(self.slots[slot].key));
         }
-        let order = self.in_order.borrow();
         (0..order.len()).map(move |place| self.row(order[place]))
     }
 
@@ -288,8 +287,8 @@ impl Overlay {
         self.bytes.clear();
         self.slots.clear();
         self.by_hash.clear();
-        *self.scanned.get_mut() = Scanned::default();
-        self.in_order.get_mut().clear();
+        *lock_mut(&mut self.scanned) = Scanned::default();
+        lock_mut(&mut self.in_order).clear();
         self.lowest.clear();
         self.undo.clear();
         self.kept = 0;
@@ -336,8 +335,8 @@ impl Overlay {
         let slots = &self.slots;
         self.by_hash
             .insert_unique(hash, slot, |slot| slots[*slot].hash);
-        self.in_order.get_mut().clear();
-        let Scanned { stores, by_key } = self.scanned.get_mut();
+        lock_mut(&mut self.in_order).clear();
+        let Scanned { stores, by_key } = lock_mut(&mut self.scanned);
         if key.first().is_some_and(|id| stores.contains(id)) {
             by_key.insert(key.into(), slot);
         }
@@ -381,8 +380,8 @@ impl Overlay {
         // Slots are made in order, so the youngest one is the last.
         let Some(slot) = self.slots.pop() else { return };
         let key = &self.bytes[slot.key.start..slot.key.end];
-        self.in_order.get_mut().clear();
-        self.scanned.get_mut().by_key.remove(key);
+        lock_mut(&mut self.in_order).clear();
+        lock_mut(&mut self.scanned).by_key.remove(key);
         let is_it = |index: &usize| *index == undo.slot;
         if let Ok(entry) = self.by_hash.find_entry(slot.hash, is_it) {
             entry.remove();
@@ -418,6 +417,15 @@ impl Overlay {
     fn at(&self, span: Span) -> &[u8] {
         &self.bytes[span.start..span.end]
     }
+}
+
+/// Nobody waits for long: two threads read an overlay only while one of them stores it.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock_mut<T>(of: &mut Mutex<T>) -> &mut T {
+    of.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -27,11 +27,11 @@ impl Storage for Counting {
         self.0.scan(from, until, visit)
     }
 
-    fn write(&mut self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
+    fn write(&self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
         self.0.write(batch)
     }
 
-    fn wipe(&mut self) -> Result<(), StateError> {
+    fn wipe(&self) -> Result<(), StateError> {
         self.0.wipe()
     }
 

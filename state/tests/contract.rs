@@ -600,7 +600,7 @@ fn bytes_that_cannot_be_read_are_named_with_the_remedy() {
         let physical = changes(&state)[0].0.clone();
         state.commit(NO_META).unwrap();
         drop(state);
-        let mut storage = backend.provider().storage("0_0").unwrap();
+        let storage = backend.provider().storage("0_0").unwrap();
         let sum_key = [&[17], b"ann\0\0".as_slice()].concat();
         let garbage: [(&[u8], Option<&[u8]>); 2] =
             [(&physical, Some(b"garbage")), (&sum_key, Some(b"short"))];
@@ -659,7 +659,7 @@ fn an_index_that_differs_from_its_rows_is_found() {
             state.commit(NO_META).unwrap();
             state.check_indexes().unwrap();
             drop(state);
-            let mut storage = backend.provider().storage("0_0").unwrap();
+            let storage = backend.provider().storage("0_0").unwrap();
             storage
                 .write(&mut [(defect.as_slice(), value.as_deref())].into_iter())
                 .unwrap();

@@ -22,7 +22,6 @@ enum Step {
     Savepoint,
     Rollback,
     Seal,
-    Unseal,
     Commit,
     Discard,
     Reopen,
@@ -72,7 +71,6 @@ fn some_step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Savepoint),
         2 => Just(Step::Rollback),
         2 => Just(Step::Seal),
-        1 => Just(Step::Unseal),
         2 => Just(Step::Commit),
         1 => Just(Step::Discard),
         1 => Just(Step::Reopen),
@@ -128,7 +126,6 @@ impl Run {
                 }
             }
             Step::Seal => self.seal(),
-            Step::Unseal => self.unseal(),
             Step::Commit => self.commit(),
             Step::Discard => self.discard(),
             Step::Reopen => return self.reopen(),
@@ -158,30 +155,36 @@ impl Run {
     fn seal(&mut self) {
         if self.model.sealed.is_none() {
             self.model.sealed = Some((self.model.rows.clone(), changes(&self.live)));
-            self.live.seal();
+            self.live.seal().expect("a seal");
             self.model.savepoints.clear();
         }
     }
 
-    fn unseal(&mut self) {
-        self.live.unseal();
-        if let Some((rows, _)) = self.model.sealed.take() {
-            self.model.rows = rows;
-            self.model.savepoints.clear();
-        }
-    }
-
+    /// Of what is sealed, on another thread; or of everything.
     fn commit(&mut self) {
-        let sealed = self.model.sealed.take();
-        if sealed.is_none() {
-            self.model.savepoints.clear();
-        }
-        let (rows, log) = sealed.unwrap_or_else(|| (self.model.rows.clone(), changes(&self.live)));
-        self.live
-            .commit(&[(b"position", b"restored")])
-            .expect("a commit");
+        let meta: [(&[u8], &[u8]); 1] = [(b"position", b"restored")];
+        let log = match self.model.sealed.take() {
+            Some((rows, log)) => {
+                let batch = self.live.sealed_batch().expect("a sealed batch");
+                std::thread::scope(|scope| {
+                    let written = scope.spawn(|| batch.write(&meta)).join();
+                    written.expect("no panic").expect("written");
+                });
+                drop(batch);
+                self.check_rows();
+                self.live.stored();
+                self.model.committed = rows;
+                log
+            }
+            None => {
+                let log = changes(&self.live);
+                self.live.commit(&meta).expect("a commit");
+                self.model.committed = self.model.rows.clone();
+                self.model.savepoints.clear();
+                log
+            }
+        };
         restore(&mut self.restored, &log).expect("a restore");
-        self.model.committed = rows;
     }
 
     fn discard(&mut self) {
@@ -208,6 +211,20 @@ impl Run {
     }
 
     fn check(&self) {
+        self.check_rows();
+        let committed = self.live.reader().read(|snapshot| {
+            Ok(rows(snapshot, &ACCOUNTS, KeyRange::all())
+                .into_iter()
+                .collect::<BTreeMap<_, _>>())
+        });
+        assert_eq!(
+            committed.expect("a snapshot"),
+            self.model.committed.accounts
+        );
+    }
+
+    /// What the task sees.
+    fn check_rows(&self) {
         let Rows { accounts, receipts } = &self.model.rows;
         let expected: Vec<_> = accounts.clone().into_iter().collect();
         assert_eq!(rows(&self.live, &ACCOUNTS, KeyRange::all()), expected);
@@ -232,15 +249,6 @@ impl Run {
             .collect();
         assert_eq!(&stored, receipts);
         self.check_derived(accounts);
-        let committed = self.live.reader().read(|snapshot| {
-            Ok(rows(snapshot, &ACCOUNTS, KeyRange::all())
-                .into_iter()
-                .collect::<BTreeMap<_, _>>())
-        });
-        assert_eq!(
-            committed.expect("a snapshot"),
-            self.model.committed.accounts
-        );
     }
 
     fn check_derived(&self, accounts: &BTreeMap<AccountKey, Account>) {

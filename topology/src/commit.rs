@@ -20,7 +20,7 @@
 //! 5. Only then are readers and waiters told. *Not before 4*: whoever was answered must be able to
 //!    read what it was told.
 
-use stagedoor_state::ChangelogKind;
+use stagedoor_state::{ChangelogKind, StoreBatch};
 
 use crate::error::TaskError;
 use crate::faults::crash_point;
@@ -28,7 +28,7 @@ use crate::log::{Generation, InputPosition, LogError, Outgoing, Session, TopicPa
 use crate::output::Output;
 use crate::position::{CHECKPOINT_KEY, Checkpoint, POSITION_KEY, Position};
 use crate::task::{Decided, Task};
-use crate::wiring::Wiring;
+use crate::wiring::{TaskId, Wiring};
 
 /// The one open or idle transaction of a stream thread.
 pub(crate) struct Transaction {
@@ -110,7 +110,7 @@ impl Transaction {
     }
 
     /// Steps 2 and 3: waits for the broker. Returns the offsets of the tracked records; on success
-    /// the tasks of these positions have moved in the log, and [`apply`] must follow.
+    /// the tasks of these positions have moved in the log, and their stores must follow.
     pub(crate) fn end(
         &mut self,
         positions: &[(TopicPartition, InputPosition)],
@@ -219,60 +219,100 @@ pub(crate) struct ChangelogEnd {
 
 impl ChangelogEnd {
     /// Takes this task's share of the tracked offsets: windowed rows, then the position.
-    pub(crate) fn learn(&mut self, offsets: &mut impl Iterator<Item = i64>) {
+    fn learn(&mut self, offsets: &mut impl Iterator<Item = i64>) {
         let windowed = offsets.by_ref().take(self.windowed).last();
         self.next_window_offset = windowed.map(|offset| offset + 1);
         self.next_offset = offsets.next().map(|offset| offset + 1);
     }
 }
 
-/// Step 4 for one task: the store follows the log. Returns what the sealed batch forwarded. Where
-/// the end of the changelog is not known, after a commit in doubt that turned out to be in, the
-/// checkpoint keeps the older one, and a restore reads a few records twice.
-///
-/// # Errors
-/// A changelog that lost records under its owner, and a store that cannot be written.
-pub(crate) fn apply(
-    task: &mut Task,
-    transactional_id: &str,
+/// Step 4 for one task, on whichever thread: its sealed batch, and the checkpoint that goes with it.
+pub(crate) struct Storing {
+    task: TaskId,
+    changelog: TopicPartition,
+    batch: StoreBatch,
+    /// Ends of the changelogs as of the commit before.
+    checkpoint: Checkpoint,
     end: ChangelogEnd,
-) -> Result<Vec<Output>, TaskError> {
-    refuse_lost_rows(task, end)?;
+}
+
+/// A sealed batch is in the store.
+pub(crate) struct Stored {
+    /// Of which task.
+    pub(crate) task: TaskId,
+    checkpoint: Checkpoint,
+}
+
+impl Storing {
+    /// The sealed batch of a task, if there is one, whose changelogs end there. Where that is not
+    /// known, after a commit in doubt that turned out to be in, the checkpoint keeps the older end,
+    /// and a restore reads a few records twice.
+    pub(crate) fn of(task: &Task, transactional_id: &str, end: ChangelogEnd) -> Option<Self> {
+        let decided = task.sealed.as_ref()?.decided;
+        Some(Self {
+            task: task.id,
+            changelog: task.wiring.changelog.partition(task.id.partition),
+            batch: task.state.sealed_batch()?,
+            checkpoint: checkpoint_of(task, &decided, transactional_id),
+            end,
+        })
+    }
+
+    /// Takes this task's share of the tracked offsets.
+    pub(crate) fn learn(&mut self, offsets: &mut impl Iterator<Item = i64>) {
+        self.end.learn(offsets);
+    }
+
+    /// The store follows the log; [`follow`] must come next.
+    ///
+    /// # Errors
+    /// A changelog that lost records under its owner, and a store that cannot be written.
+    pub(crate) fn store(mut self) -> Result<Stored, TaskError> {
+        self.refuse_lost_rows()?;
+        let checkpoint = &mut self.checkpoint;
+        let (next, next_window) = (self.end.next_offset, self.end.next_window_offset);
+        checkpoint.changelog_offset = next.unwrap_or(checkpoint.changelog_offset);
+        checkpoint.window_changelog_offset =
+            next_window.unwrap_or(checkpoint.window_changelog_offset);
+        let meta = encode_checkpoint(checkpoint)?;
+        crash_point("during-store-batch");
+        self.batch.write(&[(CHECKPOINT_KEY, &meta)])?;
+        Ok(Stored {
+            task: self.task,
+            checkpoint: self.checkpoint,
+        })
+    }
+
+    /// A changelog that ends below what this owner has written there was cut under it (an election
+    /// of a leader that had not seen it all): the rows are still in the store, and nowhere else.
+    fn refuse_lost_rows(&self) -> Result<(), TaskError> {
+        let before = self.checkpoint.changelog_offset;
+        let Some(next) = self.end.next_offset.filter(|next| *next <= before) else {
+            return Ok(());
+        };
+        Err(TaskError::LostRows {
+            task: self.task,
+            reason: format!(
+                "the changelog {} ended at {next} after a commit although it was at {before} \
+                 before: it lost records",
+                self.changelog
+            ),
+        })
+    }
+}
+
+/// The task follows its store. Returns what the sealed batch forwarded.
+pub(crate) fn follow(task: &mut Task, stored: &Stored) -> Vec<Output> {
     let Some(sealed) = task.sealed.take() else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    task.changelog_offset = end.next_offset.unwrap_or(task.changelog_offset);
-    task.window_changelog_offset = end
-        .next_window_offset
-        .unwrap_or(task.window_changelog_offset);
-    let checkpoint = checkpoint_of(task, &sealed.decided, transactional_id);
-    let checkpoint = encode_checkpoint(&checkpoint)?;
-    crash_point("during-store-batch");
-    task.state.commit(&[(CHECKPOINT_KEY, &checkpoint)])?;
+    task.state.stored();
+    task.changelog_offset = stored.checkpoint.changelog_offset;
+    task.window_changelog_offset = stored.checkpoint.window_changelog_offset;
     task.committed = sealed.decided;
     task.crash_guard.committed();
     task.announced = true;
-    Ok(sealed.outputs)
-}
-
-/// A changelog that ends below what this owner has written there was cut under it (an election of
-/// a leader that had not seen it all): the rows are still in the store, and nowhere else.
-fn refuse_lost_rows(task: &Task, end: ChangelogEnd) -> Result<(), TaskError> {
-    let Some(next) = end
-        .next_offset
-        .filter(|next| *next <= task.changelog_offset)
-    else {
-        return Ok(());
-    };
-    Err(TaskError::LostRows {
-        task: task.id,
-        reason: format!(
-            "the changelog {} ended at {next} after a commit although it was at {} before: it lost \
-             records",
-            task.wiring.changelog.partition(task.id.partition),
-            task.changelog_offset
-        ),
-    })
+    sealed.outputs
 }
 
 /// The bytes of a checkpoint.

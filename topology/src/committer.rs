@@ -1,24 +1,27 @@
-//! Who waits for a commit: a thread of its own, so that the next batch is decided meanwhile; or,
-//! where a run is stepped by hand, whoever asks for the outcome.
+//! Who waits for a commit and stores it: a thread of its own, so that the next batch is decided
+//! meanwhile; or, where a run is stepped by hand, whoever asks for the outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use crate::commit::Transaction;
+use crate::commit::{Stored, Storing, Transaction};
 use crate::log::{Generation, InputPosition, LogError, TopicPartition};
 use crate::supervisor::spawn;
+use crate::takeover::RunError;
 
-/// A transaction whose records are produced, and what ends it.
+/// A transaction whose records are produced, what ends it, and the batches that it makes real.
 pub(crate) struct Departure {
     pub(crate) transaction: Transaction,
     pub(crate) positions: Vec<(TopicPartition, InputPosition)>,
     pub(crate) generation: Generation,
+    /// In the order in which they were produced.
+    pub(crate) batches: Vec<Storing>,
 }
 
-/// The transaction again, with the offsets of its tracked records if it is committed.
-pub(crate) type Arrival = (Transaction, Result<Vec<i64>, LogError>);
+/// The transaction again, and what is stored of it.
+pub(crate) type Arrival = (Transaction, Result<Vec<Stored>, RunError>);
 
 /// Ends transactions, one at a time.
 pub(crate) enum Committer {
@@ -35,8 +38,16 @@ pub(crate) enum Committer {
 
 impl Departure {
     fn travel(mut self) -> Arrival {
-        let outcome = self.transaction.end(&self.positions, &self.generation);
-        (self.transaction, outcome)
+        let ended = self.transaction.end(&self.positions, &self.generation);
+        let stored = ended.map_err(RunError::from).and_then(|offsets| {
+            let mut offsets = offsets.into_iter();
+            let store = |mut batch: Storing| {
+                batch.learn(&mut offsets);
+                Ok(batch.store()?)
+            };
+            self.batches.into_iter().map(store).collect()
+        });
+        (self.transaction, stored)
     }
 }
 

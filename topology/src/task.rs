@@ -159,13 +159,17 @@ impl Task {
     }
 
     /// Ends the open batch, all of which is produced: a new one begins over it.
-    pub(crate) fn seal(&mut self) {
-        self.state.seal();
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) fn seal(&mut self) -> Result<(), TaskError> {
+        self.state.seal()?;
         self.sealed = Some(SealedBatch {
             decided: self.decided(),
             outputs: std::mem::take(&mut self.outputs),
         });
         self.sent = 0;
+        Ok(())
     }
 
     /// Forgets all that is not committed, sealed or not.

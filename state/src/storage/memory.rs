@@ -168,7 +168,7 @@ impl Storage for MemoryStorage {
         self.rows.snapshot().scan_bytes(from, until, visit)
     }
 
-    fn write(&mut self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
+    fn write(&self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
         self.rows.write(|rows| {
             for (key, value) in batch {
                 let rows = rows.0.entry(store_of(key)).or_default();
@@ -181,7 +181,7 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    fn wipe(&mut self) -> Result<(), StateError> {
+    fn wipe(&self) -> Result<(), StateError> {
         self.rows.write(|rows| *rows = Rows::default());
         Ok(())
     }

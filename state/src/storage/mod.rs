@@ -12,9 +12,9 @@ use crate::{StateError, StoreReader};
 /// A physical key, and its new value; none deletes the row.
 pub type Write<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// The committed rows of one task, ordered by physical key. One owner writes; readers see
-/// snapshots.
-pub trait Storage: Send {
+/// The committed rows of one task, ordered by physical key. One owner writes, one batch at a time,
+/// from whichever thread; readers see snapshots.
+pub trait Storage: Send + Sync {
     /// Shows the value under a key, if there is one; true if there is.
     ///
     /// # Errors
@@ -31,13 +31,13 @@ pub trait Storage: Send {
     ///
     /// # Errors
     /// Those of the engine; the batch may be retried.
-    fn write(&mut self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError>;
+    fn write(&self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError>;
 
     /// Deletes everything.
     ///
     /// # Errors
     /// Those of the engine.
-    fn wipe(&mut self) -> Result<(), StateError>;
+    fn wipe(&self) -> Result<(), StateError>;
 
     /// A reader of snapshots, usable on any thread.
     fn reader(&self) -> StoreReader;

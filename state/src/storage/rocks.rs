@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rocksdb::{BoundColumnFamily, ReadOptions, SnapshotWithThreadMode, WriteBatch, WriteOptions};
 
@@ -22,7 +23,7 @@ pub(crate) struct RocksStorage {
     read: ReadOptions,
     write: WriteOptions,
     /// Bytes of the largest batch so far: where the next one starts.
-    batch_bytes: usize,
+    batch_bytes: AtomicUsize,
 }
 
 impl RocksStorage {
@@ -34,7 +35,7 @@ impl RocksStorage {
             open,
             read: ReadOptions::default(),
             write,
-            batch_bytes: 0,
+            batch_bytes: AtomicUsize::new(0),
         }
     }
 }
@@ -58,21 +59,22 @@ impl Storage for RocksStorage {
         walk(self.open.task(), rows, visit)
     }
 
-    fn write(&mut self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
+    fn write(&self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
         let family = self.shared.family(self.open.task())?;
-        let mut rows = WriteBatch::with_capacity_bytes(self.batch_bytes);
+        let mut rows = WriteBatch::with_capacity_bytes(self.batch_bytes.load(Ordering::Relaxed));
         for (key, value) in batch {
             match value {
                 Some(value) => rows.put_cf(&family, key, value),
                 None => rows.delete_cf(&family, key),
             }
         }
-        self.batch_bytes = self.batch_bytes.max(rows.size_in_bytes());
+        self.batch_bytes
+            .fetch_max(rows.size_in_bytes(), Ordering::Relaxed);
         let written = self.shared.rocks.write_opt(rows, &self.write);
         written.map_err(|error| engine("writing a batch", self.open.task(), &error))
     }
 
-    fn wipe(&mut self) -> Result<(), StateError> {
+    fn wipe(&self) -> Result<(), StateError> {
         self.shared.wipe(self.open.task())
     }
 

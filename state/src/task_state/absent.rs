@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_filter_that_has_outgrown_its_rows_is_built_anew_without_a_moment_of_doubt() {
         let stores = StoreSet::builder().sum(&SUMS).build().expect("a set");
-        let mut storage = MemoryDatabase::new().storage("0_0").expect("a storage");
+        let storage = MemoryDatabase::new().storage("0_0").expect("a storage");
         let mut absent = Absent::everything();
         absent.worth_rebuilding = 3 * MIN_PIECE;
         let mut overlay = Overlay::default();

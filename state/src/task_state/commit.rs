@@ -2,8 +2,6 @@
 
 use super::TaskState;
 use crate::overlay::{Overlay, OverlayRow};
-use crate::read::meta_key;
-use crate::storage::Write;
 use crate::store_set::StoreKind;
 use crate::{ChangelogKind, StateError, StoreSet};
 
@@ -50,12 +48,15 @@ impl TaskState {
             .settle(|row| change(stores, &row).map_or(Ok(()), &mut tell))
     }
 
-    /// Makes the sealed batch real, or the open one where none is sealed, and these meta rows with
-    /// it: all or nothing, whenever the process is killed. Nothing of it is lost after that.
+    /// Makes everything since the last commit real, and these meta rows with it: all or nothing,
+    /// whenever the process is killed. Nothing of it is lost after that.
     ///
     /// # Errors
     /// [`StateError::IndexesNotBuilt`] between a bulk restore and its rebuild, and those of the
     /// storage; the writes are kept then, so that the commit can be repeated.
+    ///
+    /// # Panics
+    /// If a batch is sealed.
     pub fn commit(&mut self, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
         if self.layout.must_rebuild() {
             return Err(StateError::IndexesNotBuilt);
@@ -65,52 +66,18 @@ impl TaskState {
 
     /// Commits without asking whether indexes are complete.
     pub(super) fn flush(&mut self, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
-        let sealed_before = self.sealed.is_some();
-        if !sealed_before {
-            self.seal();
+        self.close_batch()?;
+        let batch = self.sealed_batch();
+        let written = batch.map_or(Ok(()), |batch| batch.write(meta));
+        match written {
+            Ok(()) => self.stored(),
+            Err(_) => self.reopen(),
         }
-        let Some(sealed) = self.sealed.take() else {
-            return Ok(());
-        };
-        let outcome = self.store(&sealed.rows, meta);
-        if outcome.is_ok() {
-            self.follow(&sealed.rows);
-            self.floors.committed(sealed.seen);
-            self.used_up = Some(sealed.rows);
-            return Ok(());
-        }
-        self.sealed = Some(sealed);
-        if !sealed_before {
-            self.unseal();
-        }
-        outcome
-    }
-
-    /// Writes rows and meta rows in one batch.
-    fn store(&mut self, rows: &Overlay, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
-        self.absent
-            .advance(&self.stores, self.storage.as_ref(), rows)?;
-        self.absent.note(&self.stores, rows);
-        let meta: Vec<(Vec<u8>, &[u8])> = meta
-            .iter()
-            .map(|(key, value)| (meta_key(key), *value))
-            .collect();
-        let meta = meta
-            .iter()
-            .map(|(key, value)| (key.as_slice(), Some(*value)));
-        let layout = self.layout.unwritten_rows(&self.stores);
-        let layout = layout
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()));
-        let rows = rows.rows().map(|row| (row.key, row.value));
-        self.storage
-            .write(&mut rows.chain(meta).chain(layout) as &mut dyn Iterator<Item = Write<'_>>)?;
-        self.layout.written();
-        Ok(())
+        written
     }
 
     /// What is remembered of storage follows the batch that it has just taken.
-    fn follow(&mut self, rows: &Overlay) {
+    pub(super) fn follow(&mut self, rows: &Overlay) {
         let cache = self.cache.get_mut();
         for row in rows.rows_as_written() {
             let is_entry = self.stores.kind(row.key[0]) == Some(StoreKind::Entries);

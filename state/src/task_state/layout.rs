@@ -11,7 +11,7 @@ const LAYOUT_KEY: [u8; 2] = [INTERNAL_ID, 0];
 const REBUILD_KEY: [u8; 2] = [INTERNAL_ID, 1];
 
 /// Rows of the internal store to write; no value deletes.
-type InternalRows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+pub(super) type InternalRows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// What is stored about the stored data, and what has to be.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! The state of one task: committed rows, and over them the writes since the last commit.
 //!
 //! ```text
-//!   put, delete ──> overlay ── seal ──> sealed batch ── commit ──> storage (one batch: rows,
+//!   put, delete ──> overlay ── seal ──> sealed batch ── write ──> storage (one batch: rows,
 //!                    │   ^                   │            derived rows, meta rows)
-//!         rollback, discard            unseal, discard       └──> reader (snapshots, any thread)
+//!         rollback, discard                discard           └──> reader (snapshots, any thread)
 //! ```
 //! Invariants:
 //! - Storage holds the rows of whole commits only, and their meta rows.
@@ -42,12 +42,13 @@ use crate::storage::Storage;
 use crate::{Key, StateError, Store, StoreReader, StoreSet};
 
 pub use commit::Change;
+pub use seal::StoreBatch;
 
 /// One task's committed storage with the writes since the last commit over it.
 ///
 /// Reads through [`ReadState`] see those writes; [`TaskState::reader`] does not.
 pub struct TaskState {
-    storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     stores: Arc<StoreSet>,
     overlay: Overlay,
     sealed: Option<Sealed>,
@@ -78,7 +79,7 @@ impl TaskState {
     pub fn new(storage: Box<dyn Storage>, stores: Arc<StoreSet>) -> Result<Self, StateError> {
         let layout = LayoutState::read(storage.as_ref(), &stores)?;
         let mut state = Self {
-            storage,
+            storage: Arc::from(storage),
             stores,
             overlay: Overlay::default(),
             sealed: None,
@@ -145,7 +146,7 @@ impl TaskState {
 
     /// Drops every write since the last commit, sealed or not.
     pub fn discard(&mut self) {
-        self.unseal();
+        self.sealed = None;
         self.overlay.clear();
         self.floors.forget_seen();
     }

@@ -1,16 +1,15 @@
-//! Commits: started here, waited for by the committer, and made real here when they are in.
+//! Commits: started here, waited for and stored by the committer, and told of here.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Active, StreamThread};
-use crate::commit::{self, ChangelogEnd, Ownership};
+use crate::commit::{self, Ownership, Storing};
 use crate::committer::{Arrival, Departure};
 use crate::output::Output;
 use crate::shared::{Committed, Shared};
 use crate::takeover::RunError;
 use crate::task::Task;
-use crate::wiring::TaskId;
 
 /// Ownership is proven at least this often.
 const LEASE_INTERVAL: Duration = Duration::from_secs(1);
@@ -18,12 +17,8 @@ const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for a commit between two looks for records that can be decided meanwhile.
 const NAP: Duration = Duration::from_millis(1);
 
-/// A commit that is under way.
-pub(super) struct UnderWay {
-    /// The tasks that it moves, in the order in which they were produced.
-    ends: Vec<(TaskId, ChangelogEnd)>,
-    begun: Duration,
-}
+/// A commit that is under way, and when it began.
+pub(super) struct UnderWay(Duration);
 
 impl StreamThread {
     /// Starts to commit what the batch moved; and now and then commits nothing, to prove that the
@@ -79,24 +74,27 @@ impl StreamThread {
             .map(|task| &**task)
             .filter(|task| task.must_write(ownership))
             .collect();
-        let ids = written.iter().map(|task| task.id);
-        let ends = ids.zip(transaction.produce(&written, ownership)?).collect();
+        let mut ends = transaction.produce(&written, ownership)?.into_iter();
         // Without anything to write, the positions alone prove the membership.
         let all = written.is_empty();
         let mut positions = Vec::with_capacity(chosen.len());
+        let mut batches = Vec::with_capacity(written.len());
         for task in &mut chosen {
             if all || task.must_write(ownership) {
                 positions.push((task.input.clone(), task.position));
             }
             if task.must_write(ownership) {
-                task.seal();
+                task.seal()?;
+                let end = ends.next().unwrap_or_default();
+                batches.extend(Storing::of(task, &self.transactional_id, end));
             }
         }
-        self.under_way = Some(UnderWay { ends, begun });
+        self.under_way = Some(UnderWay(begun));
         Ok(self.committer.depart(Departure {
             transaction,
             positions,
             generation,
+            batches,
         })?)
     }
 
@@ -108,7 +106,7 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Makes the commit that is under way real, if it is in by then.
+    /// Tells of the commit that is under way, if it is in and stored by then.
     pub(super) fn look_for_commit(&mut self, at_most: Duration) -> Result<(), RunError> {
         let Some(arrival) = self.committer.wait(at_most)? else {
             return Ok(());
@@ -126,14 +124,12 @@ impl StreamThread {
 
     fn arrived(
         &mut self,
-        UnderWay { ends, begun }: UnderWay,
-        (transaction, outcome): Arrival,
+        UnderWay(begun): UnderWay,
+        (transaction, stored): Arrival,
     ) -> Result<(), RunError> {
-        let mut offsets = outcome?.into_iter();
-        for (id, mut end) in ends {
-            end.learn(&mut offsets);
-            if let Some(active) = self.active.get_mut(&id) {
-                let outputs = commit::apply(&mut active.task, &self.transactional_id, end)?;
+        for stored in stored? {
+            if let Some(active) = self.active.get_mut(&stored.task) {
+                let outputs = commit::follow(&mut active.task, &stored);
                 publish(&self.shared, active, &outputs)?;
             }
         }

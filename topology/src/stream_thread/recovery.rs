@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::StreamThread;
 use super::commits::publish;
-use crate::commit::{self, ChangelogEnd, Transaction};
+use crate::commit::{self, ChangelogEnd, Storing, Transaction};
 use crate::error::TaskError;
 use crate::log::LogError;
 use crate::takeover::RunError;
@@ -42,8 +42,11 @@ impl StreamThread {
         let in_after_all = sealed.is_some() && committed == sealed;
         if in_after_all {
             tracing::info!(task = %id, "a commit in doubt is in");
-            let outputs = commit::apply(task, &self.transactional_id, ChangelogEnd::default())?;
-            publish(&self.shared, active, &outputs)?;
+            let end = ChangelogEnd::default();
+            if let Some(batch) = Storing::of(task, &self.transactional_id, end) {
+                let outputs = commit::follow(task, &batch.store()?);
+                publish(&self.shared, active, &outputs)?;
+            }
         }
         let task = &mut active.task;
         if in_after_all || committed.is_none() || committed == Some(task.committed.position) {

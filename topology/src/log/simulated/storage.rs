@@ -47,8 +47,8 @@ struct SimulatedStorage {
 
 impl SimulatedStorage {
     fn written(
-        &mut self,
-        write: impl FnOnce(&mut dyn Storage) -> Result<(), StateError>,
+        &self,
+        write: impl FnOnce(&dyn Storage) -> Result<(), StateError>,
     ) -> Result<(), StateError> {
         let fault = self
             .client
@@ -58,7 +58,7 @@ impl SimulatedStorage {
                 task: self.task.clone(),
                 reason: error.to_string(),
             })?;
-        write(&mut *self.storage)?;
+        write(&*self.storage)?;
         self.client.leave(fault.as_ref());
         Ok(())
     }
@@ -73,11 +73,11 @@ impl Storage for SimulatedStorage {
         self.storage.scan(from, until, visit)
     }
 
-    fn write(&mut self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
+    fn write(&self, batch: &mut dyn Iterator<Item = Write<'_>>) -> Result<(), StateError> {
         self.written(|storage| storage.write(batch))
     }
 
-    fn wipe(&mut self) -> Result<(), StateError> {
+    fn wipe(&self) -> Result<(), StateError> {
         self.written(|storage| storage.wipe())
     }
 
