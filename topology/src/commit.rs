@@ -97,7 +97,7 @@ impl Transaction {
     /// Step 1, to its end.
     pub(crate) fn produce(
         &mut self,
-        tasks: &[&Task],
+        tasks: &[&mut Task],
         ownership: Ownership,
     ) -> Result<Vec<ChangelogEnd>, LogError> {
         self.begin()?;
@@ -109,6 +109,11 @@ impl Transaction {
         Ok(ends)
     }
 
+    /// Step 4 of a sealed task, to come after the others.
+    pub(crate) fn storing(&self, task: &Task, end: ChangelogEnd) -> Option<Storing> {
+        Storing::of(task, &self.transactional_id, end)
+    }
+
     /// Steps 2 and 3: waits for the broker. Returns the offsets of the tracked records; on success
     /// the tasks of these positions have moved in the log, and their stores must follow.
     pub(crate) fn end(
@@ -116,6 +121,8 @@ impl Transaction {
         positions: &[(TopicPartition, InputPosition)],
         generation: &Generation,
     ) -> Result<Vec<i64>, LogError> {
+        // It may have nothing to say but the positions.
+        self.begin()?;
         self.session.add_offsets(positions, generation)?;
         crash_point("after-offsets");
         crash_point("during-commit");

@@ -1,9 +1,9 @@
 //! The stream runtime: topology, tasks, commit, takeover, and the log they run on.
 //!
 //! Reading order: `topology` (what is run), `processor` (what a processor sees), `task` (one
-//! record's turn), `commit` (how effects become real), `takeover` (how a task changes hands),
-//! `stream_thread` (the loop), `streams` (the application), `log` (what it all stands on). To try a
-//! topology without brokers: `driver`.
+//! record's turn), `commit` (how effects become real), `committer` (who waits for that), `takeover`
+//! (how a task changes hands), `stream_thread` (the loop), `streams` (the application), `log` (what
+//! it all stands on). To try a topology without brokers: `driver`.
 
 mod board;
 mod clock;

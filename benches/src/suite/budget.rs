@@ -33,11 +33,15 @@ const STEPS: [(&str, &[&str]); 9] = [
     ),
     (
         "store batch: write-ahead log, write buffer, filter",
-        &["commit::apply", "rocksdb::DBImpl::WriteImpl"],
+        &[
+            "Storing::store",
+            "commit::follow",
+            "rocksdb::DBImpl::WriteImpl",
+        ],
     ),
     (
         "commit: offsets, end of the transaction",
-        &["Transaction::commit", "rd_kafka_commit_transaction"],
+        &["Transaction::end", "rd_kafka_commit_transaction"],
     ),
     (
         "take the record, savepoint, stamps",
@@ -46,8 +50,9 @@ const STEPS: [(&str, &[&str]); 9] = [
 ];
 
 /// Threads by the start of their names, for samples of no step.
-const THREADS: [(&str, &str); 6] = [
+const THREADS: [(&str, &str); 7] = [
     ("stream-", "stream thread, the rest"),
+    ("commit-", "committer, the rest"),
     ("rdk:", "librdkafka: requests and responses"),
     ("producer_pol", "librdkafka: delivery reports"),
     ("rocksdb:", "RocksDB: flush and compaction"),

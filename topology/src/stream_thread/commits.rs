@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Active, StreamThread};
-use crate::commit::{self, Ownership, Storing};
+use crate::commit::{self, Ownership, Storing, Transaction};
 use crate::committer::{Arrival, Departure};
 use crate::output::Output;
 use crate::shared::{Committed, Shared};
@@ -69,26 +69,17 @@ impl StreamThread {
             return Ok(());
         };
         let generation = self.member.generation()?;
-        let written: Vec<&Task> = chosen
-            .iter()
-            .map(|task| &**task)
-            .filter(|task| task.must_write(ownership))
-            .collect();
-        let mut ends = transaction.produce(&written, ownership)?.into_iter();
         // Without anything to write, the positions alone prove the membership.
-        let all = written.is_empty();
-        let mut positions = Vec::with_capacity(chosen.len());
-        let mut batches = Vec::with_capacity(written.len());
-        for task in &mut chosen {
-            if all || task.must_write(ownership) {
-                positions.push((task.input.clone(), task.position));
-            }
-            if task.must_write(ownership) {
-                task.seal()?;
-                let end = ends.next().unwrap_or_default();
-                batches.extend(Storing::of(task, &self.transactional_id, end));
-            }
-        }
+        let writes = chosen.iter().any(|task| task.must_write(ownership));
+        chosen.retain(|task| !writes || task.must_write(ownership));
+        let positions = chosen
+            .iter()
+            .map(|task| (task.input.clone(), task.position))
+            .collect();
+        let batches = match writes {
+            true => seal(&mut transaction, &mut chosen, ownership)?,
+            false => Vec::new(),
+        };
         self.under_way = Some(UnderWay(begun));
         Ok(self.committer.depart(Departure {
             transaction,
@@ -162,6 +153,21 @@ impl StreamThread {
     fn since(&self, moment: Duration) -> Duration {
         self.shared.config.clock.now().saturating_sub(moment)
     }
+}
+
+/// Produces what is left of the tasks' batches, and seals them.
+fn seal(
+    transaction: &mut Transaction,
+    tasks: &mut [&mut Task],
+    ownership: Ownership,
+) -> Result<Vec<Storing>, RunError> {
+    let ends = transaction.produce(tasks, ownership)?;
+    let mut batches = Vec::with_capacity(tasks.len());
+    for (task, end) in tasks.iter_mut().zip(ends) {
+        task.seal()?;
+        batches.extend(transaction.storing(task, end));
+    }
+    Ok(batches)
 }
 
 /// Tells readers and waiters what became real.
