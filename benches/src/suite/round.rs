@@ -96,9 +96,10 @@ fn round(
     let application = bench.fresh(&name);
     let mut running = side.start(bench, &application, plan.partitions)?;
     let mut load = KafkaLoad::open(&running.site, &bench.stop)?;
-    warm(bench, plan, &mut load, &format!("{at}: {name} warms up"))?;
     let commands = Commands::of_mix(plan.kind, plan.requests, "r", plan.partitions)?;
-    load.put_on_sale(&commands)?;
+    warm(bench, plan, &mut load, &format!("{at}: {name} warms up"))
+        .and_then(|()| load.put_on_sale(&commands))
+        .inspect_err(|_| bench.progress.say(&running.process.last_words()))?;
     bench.progress.step(&format!("{at}: {name}"));
     let seen = watched(bench, plan, &application, &running, |progress| {
         let profile = profiled.then(|| Profile::start(running.process.pid(), &bench.work));

@@ -61,11 +61,10 @@ impl Batch {
     fn visit(&mut self, record: &Record<'_>, with: &mut Surroundings<'_>) -> Visit {
         let visited = self.turn(record, with);
         self.closed |= visited != Visit::Taken;
-        match visited {
-            Visit::Taken if with.transaction.is_none() && with.committer.has_arrived() => {
-                Visit::Enough
-            }
-            visited => visited,
+        let commit_is_in = with.transaction.is_none() && with.committer.has_arrived();
+        match commit_is_in {
+            true if visited == Visit::Taken => Visit::Enough,
+            true | false => visited,
         }
     }
 
