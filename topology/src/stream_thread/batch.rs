@@ -62,9 +62,10 @@ impl Batch {
         let visited = self.turn(record, with);
         self.closed |= visited != Visit::Taken;
         let commit_is_in = with.transaction.is_none() && with.committer.has_arrived();
-        match commit_is_in {
-            true if visited == Visit::Taken => Visit::Enough,
-            true | false => visited,
+        if commit_is_in && visited == Visit::Taken {
+            Visit::Enough
+        } else {
+            visited
         }
     }
 
