@@ -71,6 +71,8 @@ impl TopologyTestDriver {
         let secret = Secret::new(*b"of the test driver");
         let mut config = StreamsConfig::new(naming, PathBuf::new(), "driver".to_owned(), secret);
         config.clock = Arc::clone(&clock) as Arc<_>;
+        // So small that each is large: the next one is decided ahead of its commit.
+        config.max_batch_records = 4;
         let mut driver = Self {
             topology,
             config,

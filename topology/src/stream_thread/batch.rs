@@ -71,7 +71,7 @@ impl Batch {
 
     fn turn(&mut self, record: &Record<'_>, with: &mut Surroundings<'_>) -> Visit {
         let (shared, clock) = (with.shared, &with.shared.config.clock);
-        let started = *self.started.get_or_insert_with(|| clock.now());
+        self.started.get_or_insert_with(|| clock.now());
         let mut wirings = shared.wirings.iter();
         let wiring = wirings.find(|wiring| *wiring.input.name == *record.topic);
         let id = wiring.map(|wiring| TaskId {
@@ -97,8 +97,8 @@ impl Batch {
                 let config = &shared.config;
                 // Where the last commit is under way, this batch cannot be late.
                 let late = || {
-                    with.transaction.is_some()
-                        && clock.now().saturating_sub(started) >= config.commit_interval
+                    let collected = self.since().map(|at| clock.now().saturating_sub(at));
+                    with.transaction.is_some() && collected >= Some(config.commit_interval)
                 };
                 let full = self.taken >= config.max_batch_records || (looks && late());
                 if full { Visit::Enough } else { Visit::Taken }
@@ -128,9 +128,14 @@ impl Batch {
         Ok(())
     }
 
+    /// Since when it collects: those whom the last commit answered come back after it.
+    fn since(&self) -> Option<Duration> {
+        self.started.max(self.ready)
+    }
+
     /// How long it waits for more, of the time in which it collects.
     fn more(&self, collect: Duration, now: Duration) -> Duration {
-        match self.started.max(self.ready) {
+        match self.since() {
             Some(since) if self.taken > 0 && !self.closed => {
                 collect.saturating_sub(now.saturating_sub(since))
             }

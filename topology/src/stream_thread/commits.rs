@@ -17,6 +17,14 @@ const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for a commit between two looks for records that can be decided meanwhile.
 const NAP: Duration = Duration::from_millis(1);
 
+/// Longest wait for a commit over which nothing is decided.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// From this part of the largest batch on, the next one is decided while the commit is under way.
+/// To decide fewer takes a moment; and their senders, who come back when they are answered, would
+/// be split into two crowds with a commit for each.
+const AHEAD: usize = 8;
+
 /// A commit that is under way, and when it began.
 pub(super) struct UnderWay(Duration);
 
@@ -35,8 +43,9 @@ impl StreamThread {
             .active
             .values()
             .all(|active| active.task.announced && !active.task.crash_guard.is_watching());
+        let large = self.last_batch >= self.shared.config.max_batch_records / AHEAD;
         match (moved, lease_due) {
-            (true, _) if calm => self.start_commit(Ownership::Kept, |_| true),
+            (true, _) if calm && large => self.start_commit(Ownership::Kept, |_| true),
             (true, _) | (_, true) => self.commit(Ownership::Kept, |_| true),
             (false, false) => Ok(()),
         }
@@ -92,7 +101,7 @@ impl StreamThread {
     /// Waits for the commit that is under way, if there is one.
     pub(super) fn finish_commit(&mut self) -> Result<(), RunError> {
         while self.under_way.is_some() {
-            self.look_for_commit(NAP)?;
+            self.look_for_commit(WAIT)?;
         }
         Ok(())
     }
