@@ -7,8 +7,8 @@
 //! take what is ready, or wait for a record, a timer or the lease; each record gets its turn
 //! start to commit; append a Tick where a timer is due
 //! ```
-//! There is no fixed commit interval: the next batch is what arrived during the last commit, and is
-//! decided while that is under way. Whatever else a cycle does waits for the commit first.
+//! There is no fixed commit interval: the next batch is what arrived during the last commit. After a
+//! large one it is decided while that is under way; whatever else a cycle does waits for it first.
 
 mod assignment;
 mod batch;

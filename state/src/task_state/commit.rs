@@ -25,8 +25,9 @@ fn change<'a>(stores: &StoreSet, row: &OverlayRow<'a>) -> Option<Change<'a>> {
 }
 
 impl TaskState {
-    /// The rows of the open batch: one per key, in key order. Derived rows, purged rows and restored rows are not among them, and neither are those that were told
-    /// as settled and not written since.
+    /// The rows of the open batch: one per key, in key order. Derived rows, purged rows and
+    /// restored rows are not among them, and neither are those that were told as settled and not
+    /// written since.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let rows = self.overlay.rows();
         rows.filter(|row| row.logged && !row.settled)

@@ -17,7 +17,7 @@ const LEASE_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for a commit between two looks for records that can be decided meanwhile.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Longest wait for a commit over which nothing is decided.
+/// Longest wait at a time for a commit over which nothing is decided.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// From this part of the largest batch on, the next one is decided while the commit is under way.
@@ -152,7 +152,7 @@ impl StreamThread {
     /// will tell. It must be over before the next session asks for them.
     pub(super) fn abandon_commit(&mut self) {
         while self.under_way.is_some() {
-            match self.committer.wait(NAP) {
+            match self.committer.wait(WAIT) {
                 Ok(None) => {}
                 Ok(Some(_)) | Err(_) => self.under_way = None,
             }

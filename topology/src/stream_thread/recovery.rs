@@ -17,8 +17,8 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const WIPES: u32 = 3;
 
 impl StreamThread {
-    /// Opens a session if there is none and none is committing. What the last one left is then settled by the committed
-    /// positions: they moved with the transaction, or they did not.
+    /// Opens a session if there is none and none is committing. What the last one left is then
+    /// settled by the committed positions: they moved with the transaction, or they did not.
     pub(super) fn ensure_transaction(&mut self) -> Result<(), RunError> {
         if self.transaction.is_some() || self.under_way.is_some() {
             return Ok(());
