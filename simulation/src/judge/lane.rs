@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stagedoor_topology::log::simulated::{OwnedRecord, SimulatedCluster};
-use stagedoor_topology::log::{Isolation, TopicPartition};
+use stagedoor_topology::log::{InputPosition, Isolation, TopicPartition};
 use stagedoor_topology::{NoHeaders, Output, Record, Stamp};
 
 use super::Violation;
@@ -81,16 +81,23 @@ impl Lane {
         Some(unit)
     }
 
-    /// What a commit tells must be what the model says, and of nothing that is not committed.
+    /// What a commit tells must be what the model says, and of nothing that is not in it.
     pub(super) fn told(
         &mut self,
         cluster: &SimulatedCluster,
-        position: i64,
+        position: InputPosition,
         outputs: &[Output],
     ) -> Option<Violation> {
         let known = outputs.iter().map(|output| output.stamp.offset + 1).max();
-        self.catch_up(cluster, position.max(known.unwrap_or(0)));
+        self.catch_up(cluster, position.next_offset.max(known.unwrap_or(0)));
         let objection = |output: &Output| {
+            let Stamp { offset, unit, .. } = output.stamp;
+            if (offset, unit) >= (position.next_offset, position.unit) {
+                let from = format!("{} {offset} unit {unit}", self.facts.input);
+                return Some(format!(
+                    "{from} is not in it, only what is before {position:?}"
+                ));
+            }
             let channel = channel_of(output.sink)?;
             let headers: Vec<(String, Vec<u8>)> = match channel {
                 Channel::DeadLetters => {

@@ -129,10 +129,10 @@ impl Judge {
         };
         lane.last_owner = instance;
         let input = lane.input();
-        let found = lane.told(&cluster, position, outputs).or_else(|| {
-            let store = disk.reader(&format!("0_{partition}"))?;
-            stores::at_commit(lane, &store, position)
-        });
+        let store = disk.reader(&format!("0_{partition}"));
+        let stored = store.as_ref().and_then(stores::position);
+        let told = stored.and_then(|stored| lane.told(&cluster, stored, outputs));
+        let found = told.or_else(|| stores::at_commit(lane, store.as_ref()?, position));
         self.look("commits");
         self.told.push((input, position));
         self.find(found.map(|violation| violation.by(instance)));

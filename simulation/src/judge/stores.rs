@@ -4,6 +4,7 @@ use stagedoor_state::{
     MemoryDatabase, ReadState, StateError, Storage, StorageProvider, StoreReader, TypedRead as _,
 };
 use stagedoor_topology::Checkpoint;
+use stagedoor_topology::log::InputPosition;
 use stagedoor_topology::log::simulated::SimulatedCluster;
 
 use super::Violation;
@@ -13,6 +14,12 @@ use super::lane::Lane;
 fn checkpoint(state: &dyn ReadState) -> Result<Option<Checkpoint>, StateError> {
     let bytes = state.meta(b"checkpoint")?;
     Ok(bytes.and_then(|bytes| stagedoor_avro::decode(&bytes).ok()))
+}
+
+/// Where a store is.
+pub(super) fn position(store: &StoreReader) -> Option<InputPosition> {
+    let found = store.read(checkpoint).ok().flatten();
+    found.map(|checkpoint| checkpoint.position.input())
 }
 
 /// The store of a task has just taken a commit.
