@@ -16,8 +16,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use stagedoor_processors::concert::EVENTS;
 use stagedoor_state::MemoryDatabase;
-use stagedoor_topology::log::TopicPartition;
 use stagedoor_topology::log::simulated::SimulatedCluster;
+use stagedoor_topology::log::{InputPosition, TopicPartition};
 use stagedoor_topology::{CommitListener, Committed};
 
 use crate::model::Facts;
@@ -130,8 +130,12 @@ impl Judge {
         lane.last_owner = instance;
         let input = lane.input();
         let store = disk.reader(&format!("0_{partition}"));
-        let stored = store.as_ref().and_then(stores::position);
-        let told = stored.and_then(|stored| lane.told(&cluster, stored, outputs));
+        let committed = InputPosition {
+            next_offset: position,
+            // Without a store to tell, all of that record's turn may be in.
+            unit: store.as_ref().and_then(stores::unit).unwrap_or(u32::MAX),
+        };
+        let told = lane.told(&cluster, committed, outputs);
         let found = told.or_else(|| stores::at_commit(lane, store.as_ref()?, position));
         self.look("commits");
         self.told.push((input, position));

@@ -4,7 +4,6 @@ use stagedoor_state::{
     MemoryDatabase, ReadState, StateError, Storage, StorageProvider, StoreReader, TypedRead as _,
 };
 use stagedoor_topology::Checkpoint;
-use stagedoor_topology::log::InputPosition;
 use stagedoor_topology::log::simulated::SimulatedCluster;
 
 use super::Violation;
@@ -16,10 +15,10 @@ fn checkpoint(state: &dyn ReadState) -> Result<Option<Checkpoint>, StateError> {
     Ok(bytes.and_then(|bytes| stagedoor_avro::decode(&bytes).ok()))
 }
 
-/// Where a store is.
-pub(super) fn position(store: &StoreReader) -> Option<InputPosition> {
+/// How many units of the next record's turn are in a store.
+pub(super) fn unit(store: &StoreReader) -> Option<u32> {
     let found = store.read(checkpoint).ok().flatten();
-    found.map(|checkpoint| checkpoint.position.input())
+    found.map(|checkpoint| checkpoint.position.input().unit)
 }
 
 /// The store of a task has just taken a commit.
