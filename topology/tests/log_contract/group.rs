@@ -7,7 +7,7 @@ use stagedoor_topology::log::{
     Assignment, InputPosition, Log, LogError, Member, TopicPartition, Visit,
 };
 
-use super::{LogUnderTest, append, eventually, record, topic};
+use super::{LogUnderTest, append, append_all, eventually, record, topic};
 
 /// A member with what it owns.
 struct Owner {
@@ -279,4 +279,30 @@ pub fn what_is_left_for_later_comes_again(under: &mut dyn LogUnderTest) {
         taken.len() >= 6
     });
     assert_eq!(taken, ["0", "1", "2", "3", "4", "5"]);
+}
+
+pub fn a_partition_that_starts_at_once_misses_nothing(under: &mut dyn LogUnderTest) {
+    const PARTITIONS: i32 = 5;
+    let log = under.log(0);
+    topic(&*log, "at-once", PARTITIONS);
+    let records: Vec<_> = (0..PARTITIONS)
+        .map(|partition| record("at-once", partition, "k", "there before"))
+        .collect();
+    append_all(&*under, &*log, &records);
+    let mut owner = Owner::join(&*log, "0", "at-once");
+    let (mut seen, mut started) = (BTreeSet::new(), BTreeSet::new());
+    eventually(&*under, "all partitions are delivered", || {
+        owner.poll(&mut |record| {
+            seen.insert(record.partition);
+            Visit::Taken
+        });
+        for partition in owner.owned.difference(&started.clone()) {
+            let place = TopicPartition::new("at-once", *partition);
+            // Too early, it is tried again.
+            if owner.member.start(&place, 0).is_ok() {
+                started.insert(*partition);
+            }
+        }
+        seen.len() == owner.owned.len() && !seen.is_empty()
+    });
 }

@@ -2,14 +2,16 @@
 //!
 //! `commit_transaction` of the wrapper flushes in steps of 100 ms first, so that no commit with an
 //! outstanding message is faster than that. Its `send` looks the topic up by name and copies names
-//! once more, for every record. Topic ids have no wrapper at all.
+//! once more, for every record. Its `poll` allocates, locks and looks at the clock for every
+//! message. Topic ids have no wrapper at all.
 #![expect(
     unsafe_code,
     reason = "C calls of librdkafka that its Rust wrapper does not offer"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings as c;
@@ -194,6 +196,208 @@ fn headers(headers: &[Header<'_>]) -> *mut c::rd_kafka_headers_t {
         }
         list
     }
+}
+
+/// Most messages that a queue hands over at once.
+const MESSAGES_AT_ONCE: usize = 1_000;
+
+/// A queue of consumed messages, which are taken many at a time.
+///
+/// It must be dropped before its consumer is.
+pub(super) struct Fetched {
+    queue: *mut c::rd_kafka_queue_t,
+    /// Taken from the queue, and not by the application yet.
+    taken: VecDeque<Message>,
+    room: Vec<*mut c::rd_kafka_message_t>,
+}
+
+// SAFETY: a queue is a counted reference to a locked object of librdkafka's; calls on it may come
+// from any thread.
+unsafe impl Send for Fetched {}
+
+impl Fetched {
+    /// The queue that a consumer's poll serves. It must be of a consumer outside of groups: whoever
+    /// takes messages from here answers no assignment.
+    ///
+    /// `consumer` must be the native pointer of a live consumer.
+    pub(super) fn of_consumer(consumer: *mut RDKafka) -> Self {
+        // SAFETY: the consumer is alive (above).
+        Self::new(unsafe { c::rd_kafka_queue_get_consumer(consumer) })
+    }
+
+    /// A queue of its own, for partitions that are forwarded to it.
+    ///
+    /// `consumer` must be the native pointer of a live consumer.
+    pub(super) fn of_partitions(consumer: *mut RDKafka) -> Self {
+        // SAFETY: the consumer is alive (above).
+        Self::new(unsafe { c::rd_kafka_queue_new(consumer) })
+    }
+
+    fn new(queue: *mut c::rd_kafka_queue_t) -> Self {
+        Self {
+            queue,
+            taken: VecDeque::new(),
+            room: vec![std::ptr::null_mut(); MESSAGES_AT_ONCE],
+        }
+    }
+
+    /// Lets the messages of an assigned partition come here from now on.
+    ///
+    /// `consumer` must be the native pointer of the live consumer that this belongs to.
+    pub(super) fn forward(&self, consumer: *mut RDKafka, topic: &str, partition: i32) {
+        let Ok(name) = CString::new(topic) else {
+            return;
+        };
+        // SAFETY: consumer and queue are alive; the name ends with a zero byte and outlives the
+        // call. The partition's queue is a reference, given back after its only use.
+        unsafe {
+            let from = c::rd_kafka_queue_get_partition(consumer, name.as_ptr(), partition);
+            if !from.is_null() {
+                c::rd_kafka_queue_forward(from, self.queue);
+                c::rd_kafka_queue_destroy(from);
+            }
+        }
+    }
+
+    /// The next message, waiting for it where there is none. It stays the next one.
+    pub(super) fn next(&mut self, wait: Duration) -> Option<&Message> {
+        if self.taken.is_empty() {
+            self.take(0, MESSAGES_AT_ONCE);
+        }
+        // A call waits until it has as many as it was asked for, so this one asks for one.
+        let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        if self.taken.is_empty() && wait_ms > 0 {
+            self.take(wait_ms, 1);
+        }
+        self.taken.front()
+    }
+
+    /// Ends with the next message.
+    pub(super) fn advance(&mut self) {
+        self.taken.pop_front();
+    }
+
+    /// Drops what was taken from the queue of a partition, or of all.
+    pub(super) fn forget(&mut self, which: impl Fn(&Message) -> bool) {
+        self.taken.retain(|message| !which(message));
+    }
+
+    fn take(&mut self, wait_ms: i32, most: usize) {
+        let room = &mut self.room[..most];
+        // SAFETY: the queue is alive, and the room is as long as is said.
+        let count = unsafe {
+            c::rd_kafka_consume_batch_queue(self.queue, wait_ms, room.as_mut_ptr(), most)
+        };
+        let count = usize::try_from(count).unwrap_or(0);
+        self.taken
+            .extend(room[..count].iter().copied().map(Message));
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        self.taken.clear();
+        // SAFETY: the reference was made once, by `new`'s callers, and is given back once, here.
+        unsafe { c::rd_kafka_queue_destroy(self.queue) };
+    }
+}
+
+/// A message, or the error that a partition has in its place. It is never null and never changes.
+pub(super) struct Message(*mut c::rd_kafka_message_t);
+
+// SAFETY: a message belongs to whoever took it, on any thread.
+unsafe impl Send for Message {}
+
+impl Message {
+    fn raw(&self) -> &c::rd_kafka_message_t {
+        // SAFETY: librdkafka hands out valid messages, and this one is destroyed with `self`.
+        unsafe { &*self.0 }
+    }
+
+    /// What is wrong with the partition, where this is no message.
+    pub(super) fn error(&self) -> Option<KafkaError> {
+        let error = self.raw().err;
+        if error == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+            return Some(KafkaError::PartitionEOF(self.partition()));
+        }
+        let is_error = error.is_error();
+        is_error.then(|| KafkaError::MessageConsumption(error.into()))
+    }
+
+    pub(super) fn topic(&self) -> &str {
+        // SAFETY: a message keeps its topic alive, whose name ends with a zero byte.
+        let name = unsafe { CStr::from_ptr(c::rd_kafka_topic_name(self.raw().rkt)) };
+        name.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn partition(&self) -> i32 {
+        self.raw().partition
+    }
+
+    pub(super) fn offset(&self) -> i64 {
+        self.raw().offset
+    }
+
+    /// Milliseconds since 1970; none where the broker keeps no times.
+    pub(super) fn timestamp_ms(&self) -> Option<i64> {
+        // SAFETY: the message is valid; nobody wants the type of its time.
+        let time = unsafe { c::rd_kafka_message_timestamp(self.0, std::ptr::null_mut()) };
+        (time >= 0).then_some(time)
+    }
+
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        let message = self.raw();
+        // SAFETY: key and length belong together, and live as long as the message does.
+        unsafe { bytes(message.key, message.key_len) }
+    }
+
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        let message = self.raw();
+        // SAFETY: value and length belong together, and live as long as the message does.
+        unsafe { bytes(message.payload, message.len) }
+    }
+
+    /// Name and value of a header; none behind the last.
+    pub(super) fn header(&self, index: usize) -> Option<(&str, &[u8])> {
+        let mut list = std::ptr::null_mut();
+        let (mut name, mut value, mut length) = (std::ptr::null(), std::ptr::null(), 0);
+        // SAFETY: the message is valid; list, name and value are its own, live as long as it does,
+        // and are looked at only where the call before has set them. Nobody else has the message,
+        // whose headers are parsed by the first question for them.
+        unsafe {
+            if c::rd_kafka_message_headers(self.0, &raw mut list).is_error() {
+                return None;
+            }
+            let found = c::rd_kafka_header_get_all(
+                list,
+                index,
+                &raw mut name,
+                &raw mut value,
+                &raw mut length,
+            );
+            if found.is_error() {
+                return None;
+            }
+            let name = CStr::from_ptr(name).to_str().unwrap_or_default();
+            Some((name, bytes(value, length).unwrap_or_default()))
+        }
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: each message was taken once, and is given back once, here.
+        unsafe { c::rd_kafka_message_destroy(self.0) };
+    }
+}
+
+/// Bytes with their length; none where the pointer is null.
+///
+/// # Safety
+/// `pointer` is null or points to `length` bytes that live for `'a`.
+unsafe fn bytes<'a>(pointer: *const c_void, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: by the contract above.
+    (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer.cast(), length) })
 }
 
 /// The ids of existing topics, by name; topics that do not exist are left out.
