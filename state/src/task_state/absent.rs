@@ -70,21 +70,26 @@ impl Absent {
 
     /// These rows are about to be stored and deleted.
     pub(super) fn note(&mut self, stores: &StoreSet, rows: &Overlay) {
-        let tracked = rows
-            .rows_as_written()
-            .filter(|row| is_tracked(stores, row.key));
-        for row in tracked {
-            if row.value.is_none() {
-                self.deleted += 1;
-                continue;
-            }
-            let filters = [
-                self.complete.as_mut(),
-                self.building.as_mut().map(|building| &mut building.filter),
-            ];
-            for filter in filters.into_iter().flatten() {
-                filter.insert(row.hash);
-            }
+        for row in rows.rows_as_written() {
+            self.note_row(stores, row.key, row.hash, row.value.is_some());
+        }
+    }
+
+    /// A row is about to be stored, or else deleted.
+    pub(super) fn note_row(&mut self, stores: &StoreSet, key: &[u8], hash: u64, stored: bool) {
+        if !is_tracked(stores, key) {
+            return;
+        }
+        if !stored {
+            self.deleted += 1;
+            return;
+        }
+        let filters = [
+            self.complete.as_mut(),
+            self.building.as_mut().map(|building| &mut building.filter),
+        ];
+        for filter in filters.into_iter().flatten() {
+            filter.insert(hash);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::TaskState;
 use crate::StateError;
@@ -67,50 +68,54 @@ impl TaskState {
 
     /// Deletes the stored rows of one id, in batches.
     fn delete_rows(&mut self, id: u8) -> Result<(), StateError> {
-        let mut from = vec![id];
-        while let Some((chunk, next)) = self.chunk(&from, id)? {
-            for (key, _) in &chunk {
-                self.overlay.put(key, None, Origin::Local);
-            }
-            self.flush(&[])?;
-            from = next;
-        }
-        Ok(())
+        self.in_batches(id, |state, key, _| {
+            state.overlay.put(key, None, Origin::Local);
+            Ok(())
+        })
     }
 
     /// Writes what the rows of one store derive, in batches.
     fn derive_rows(&mut self, id: u8) -> Result<(), StateError> {
         let stores = self.stores.clone();
         let rows = stores.source_of(&[id])?;
-        let mut from = vec![id];
-        while rows.has_derived_rows() {
-            let Some((chunk, next)) = self.chunk(&from, id)? else {
-                break;
-            };
-            for (key, value) in &chunk {
-                let mut changes = DerivedChanges::default();
-                rows.derive(Side::New, key, value, &mut changes)?;
-                self.settle(&mut changes)?;
-            }
-            self.flush(&[])?;
-            from = next;
+        if !rows.has_derived_rows() {
+            return Ok(());
         }
-        Ok(())
+        let mut changes = DerivedChanges::default();
+        self.in_batches(id, |state, key, value| {
+            changes.clear();
+            rows.derive(Side::New, key, value, &mut changes)?;
+            state.settle(&mut changes)
+        })
     }
 
-    /// The next stored rows of an id, and where to go on behind them.
-    fn chunk(&self, from: &[u8], id: u8) -> Result<Option<Chunk>, StateError> {
-        let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        self.storage.scan(from, &end_of(id), &mut |key, value| {
-            rows.push((key.to_vec(), value.to_vec()));
-            if rows.len() < CHUNK_ROWS {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        let next = rows.last().map(|(key, _)| [key.as_slice(), &[0]].concat());
-        Ok(next.map(|next| (rows, next)))
+    /// Visits the stored rows of an id, and writes what the visitor leaves in the overlay every so
+    /// many rows.
+    fn in_batches(
+        &mut self,
+        id: u8,
+        mut visit: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let storage = Arc::clone(&self.storage);
+        let mut from = Some(vec![id]);
+        while let Some(first) = from.take() {
+            let (mut left, mut visited) = (CHUNK_ROWS, Ok(()));
+            storage.scan(&first, &end_of(id), &mut |key, value| {
+                if left == 0 {
+                    from = Some(key.to_vec());
+                    return ControlFlow::Break(());
+                }
+                left -= 1;
+                visited = visit(self, key, value);
+                match visited {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            })?;
+            visited?;
+            self.flush(&[])?;
+        }
+        Ok(())
     }
 
     fn expected_rows(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StateError> {
@@ -156,6 +161,3 @@ impl TaskState {
         }
     }
 }
-
-/// Stored rows, and the key to go on from.
-type Chunk = (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>);

@@ -32,19 +32,33 @@ impl StoreBatch {
     /// # Errors
     /// Those of the storage.
     pub fn write(&self, meta: &[(&[u8], &[u8])]) -> Result<(), StateError> {
-        let meta: Vec<(Vec<u8>, &[u8])> = meta
-            .iter()
-            .map(|(key, value)| (meta_key(key), *value))
-            .collect();
-        let meta = meta
-            .iter()
-            .map(|(key, value)| (key.as_slice(), Some(*value)));
-        let layout = self.layout.iter();
-        let layout = layout.map(|(key, value)| (key.as_slice(), value.as_deref()));
         let rows = self.rows.rows().map(|row| (row.key, row.value));
-        self.storage
-            .write(&mut rows.chain(meta).chain(layout) as &mut dyn Iterator<Item = Write<'_>>)
+        write_batch(&*self.storage, rows, meta, &self.layout)
     }
+}
+
+/// Writes rows in one batch with the meta rows and the internal ones.
+pub(super) fn write_batch<'a>(
+    storage: &dyn Storage,
+    rows: impl Iterator<Item = Write<'a>>,
+    meta: &[(&[u8], &[u8])],
+    layout: &InternalRows,
+) -> Result<(), StateError> {
+    let meta: Vec<(Vec<u8>, &[u8])> = meta
+        .iter()
+        .map(|(key, value)| (meta_key(key), *value))
+        .collect();
+    let meta = meta
+        .iter()
+        .map(|(key, value)| (key.as_slice(), Some(*value)));
+    let layout = layout.iter();
+    let layout = layout.map(|(key, value)| (key.as_slice(), value.as_deref()));
+    #[expect(
+        clippy::map_identity,
+        reason = "the rows live longer than the meta rows"
+    )]
+    let rows = rows.map(|(key, value)| (key, value));
+    storage.write(&mut rows.chain(meta).chain(layout) as &mut dyn Iterator<Item = Write<'_>>)
 }
 
 impl TaskState {
