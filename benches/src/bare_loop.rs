@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use stagedoor_topology::Record;
 use stagedoor_topology::log::{
-    Assignment, InputPosition, Log, LogError, Member, Outgoing, Session, TopicPartition, TopicSpec,
-    Visit,
+    Assignment, InputPosition, Log, LogError, Outgoing, Session, TopicPartition, TopicSpec, Visit,
 };
 
 /// Topics and record sizes of the loop.
@@ -71,9 +70,9 @@ pub(crate) fn run(log: &dyn Log, shape: &Shape, total: usize) -> anyhow::Result<
         }
         for change in changes {
             if let Assignment::Assigned(partitions) = change {
-                member.accept(&partitions)?;
+                patiently(|| member.accept(&partitions))?;
                 for partition in &partitions {
-                    start(&mut *member, partition)?;
+                    patiently(|| member.start(partition, 0))?;
                 }
             }
         }
@@ -159,11 +158,11 @@ impl Batch {
     }
 }
 
-/// The client needs a moment before a new partition can be sought in.
-fn start(member: &mut dyn Member, partition: &TopicPartition) -> anyhow::Result<()> {
+/// The client needs a moment before a new partition is known and can be sought in.
+fn patiently(mut attempt: impl FnMut() -> Result<(), LogError>) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        match member.start(partition, 0) {
+        match attempt() {
             Ok(()) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(error.into()),
             Err(_) => std::thread::sleep(Duration::from_millis(5)),
