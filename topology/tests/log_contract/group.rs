@@ -306,3 +306,40 @@ pub fn a_partition_that_starts_at_once_misses_nothing(under: &mut dyn LogUnderTe
         seen.len() == owner.owned.len() && !seen.is_empty()
     });
 }
+
+pub fn what_was_taken_ahead_of_a_start_is_gone(under: &mut dyn LogUnderTest) {
+    let log = under.log(0);
+    topic(&*log, "ahead", 1);
+    let records: Vec<_> = (0..6).map(|_| record("ahead", 0, "k", "v")).collect();
+    append_all(&*under, &*log, &records);
+    let mut owner = sole_owner(&*under, &*log, "ahead", 1);
+    let partition = TopicPartition::new("ahead", 0);
+    // Of all that is there, as many as this, and no more.
+    let take = |owner: &mut Owner, count: usize| {
+        let mut seen = Vec::new();
+        eventually(&*under, "they are delivered", || {
+            owner.poll(&mut |record| {
+                seen.push(record.offset);
+                match seen.len() == count {
+                    true => Visit::Enough,
+                    false => Visit::Taken,
+                }
+            });
+            seen.len() >= count
+        });
+        seen
+    };
+    owner.member.start(&partition, 0).expect("it starts");
+    let offsets = take(&mut owner, 6);
+    owner.member.start(&partition, 0).expect("it starts again");
+    assert_eq!(take(&mut owner, 1), offsets[..1]);
+    owner
+        .member
+        .start(&partition, offsets[4])
+        .expect("it goes ahead");
+    assert_eq!(take(&mut owner, 1), offsets[4..5]);
+    owner.member.hold(&partition).expect("it is held");
+    for _ in 0..5 {
+        owner.poll(&mut |record| unreachable!("{record:?} is held back"));
+    }
+}

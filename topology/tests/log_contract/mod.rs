@@ -60,6 +60,7 @@ macro_rules! log_contract {
             group: every_partition_has_exactly_one_owner,
             group: a_member_is_delivered_to_from_where_it_starts,
             group: a_partition_that_starts_at_once_misses_nothing,
+            group: what_was_taken_ahead_of_a_start_is_gone,
             group: what_is_left_for_later_comes_again,
             upkeep: topics_keep_their_ids_and_settings,
             upkeep: a_restart_keeps_records_positions_and_topics,

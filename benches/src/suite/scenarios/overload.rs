@@ -63,7 +63,7 @@ fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'st
         seconds,
     };
     let sizes = bench.sizes;
-    let mut rate: f64 = 0.0;
+    let (mut rate, mut enough) = (0.0, 0);
     for (run, waiting) in ["p1", "p2", "p3"].into_iter().zip(PEAK_CONNECTIONS) {
         let waiting = waiting.min(connections);
         bench
@@ -71,7 +71,9 @@ fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'st
             .step(&format!("{at}: the peak, {waiting} connections"));
         let closed = load(run, Pace::Closed, waiting, sizes.seconds, sizes.seconds);
         let peak = play(bench, &served, &closed)?.without_failures()?;
-        rate = rate.max(peak.outcome.answers_per_second);
+        if peak.outcome.answers_per_second > rate {
+            (rate, enough) = (peak.outcome.answers_per_second, waiting);
+        }
     }
     bench.progress.step(&format!("{at}: three times {rate:.0}"));
     let pace = Pace::Open {
@@ -83,7 +85,8 @@ fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'st
     let pace = Pace::Open {
         per_second: rate / 2.0,
     };
-    let after = load("a", pace, 512, 0, AFTER);
+    // With those that the peak took: fewer might not reach half of it however well it is.
+    let after = load("a", pace, enough, 0, AFTER);
     let after = play(bench, &served, &after)?;
     product.finish(bench, at)?;
     let recovery = recovery_seconds(&after.outcome.by_second, rate / 2.0, AFTER);

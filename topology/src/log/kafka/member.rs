@@ -121,8 +121,8 @@ impl KafkaMember {
     }
 
     /// Lets the group say what it wants. Returns what is wrong, if anything is.
-    fn listen(&self, wait: Duration) -> Result<(), LogError> {
-        match self.consumer.poll(wait) {
+    fn listen(&self) -> Result<(), LogError> {
+        match self.consumer.poll(Duration::ZERO) {
             // A record that came before its partition was forwarded: held, and read again.
             None | Some(Ok(_)) => Ok(()),
             Some(Err(error)) => self.note(&error),
@@ -138,11 +138,13 @@ impl Member for KafkaMember {
     ) -> Result<Vec<Assignment>, LogError> {
         let mut left = wait;
         loop {
-            self.listen(Duration::ZERO)?;
+            self.listen()?;
             let now = left.min(DEAF);
             left -= now;
+            let any = self.read(now, visit)?;
+            // Behind everything that may fail: what is taken out here must be answered.
             let changes = self.changes();
-            if self.read(now, visit)? || !changes.is_empty() || left.is_zero() {
+            if any || !changes.is_empty() || left.is_zero() {
                 return Ok(changes);
             }
         }
