@@ -3,9 +3,6 @@
 //! The rebalance callback only notes what happened. The stream thread answers after it has
 //! finished or dropped the tasks, because librdkafka waits for the answer and a commit must still
 //! be possible before it.
-//!
-//! Records come through a queue of their own, many at a time; what the group wants comes through the
-//! consumer's. So records that were taken ahead of a seek must be dropped with it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,16 +11,14 @@ use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::config::KafkaConfig;
 use super::errors;
-use super::native::Fetched;
+use super::message::with_record;
 use crate::log::{Assignment, Generation, InputPosition, LogError, Member, TopicPartition, Visit};
-
-/// How long a member waits for records before it looks again whether the group wants something.
-const DEAF: Duration = Duration::from_millis(20);
 
 /// Notes assignment changes for the stream thread.
 #[derive(Default)]
@@ -55,13 +50,12 @@ impl ConsumerContext for MemberContext {
 
 /// A member of the group.
 pub(super) struct KafkaMember {
-    /// Before the consumer, which waits for it when it is dropped.
-    fetched: Fetched,
     consumer: BaseConsumer<MemberContext>,
     timeout: Duration,
     /// Names of the input topics, for messages.
     topics: String,
     held: BTreeSet<TopicPartition>,
+    kept: Option<OwnedMessage>,
 }
 
 impl KafkaMember {
@@ -81,11 +75,11 @@ impl KafkaMember {
             .map_err(|error| errors::sort(&error))?;
         let timeout = config.request_timeout;
         Ok(Self {
-            fetched: Fetched::of_partitions(consumer.client().native_ptr()),
             consumer,
             timeout,
             topics: topics.join(", "),
             held: BTreeSet::new(),
+            kept: None,
         })
     }
 
@@ -120,13 +114,22 @@ impl KafkaMember {
         changes.into_iter().map(kind).collect()
     }
 
-    /// Lets the group say what it wants. Returns what is wrong, if anything is.
-    fn listen(&self) -> Result<(), LogError> {
-        match self.consumer.poll(Duration::ZERO) {
-            // A record that came before its partition was forwarded: held, and read again.
-            None | Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => self.note(&error),
+    fn is_held(&self, topic: &str, partition: i32) -> bool {
+        self.held
+            .iter()
+            .any(|held| held.partition == partition && &*held.topic == topic)
+    }
+
+    /// Visits a message; records of held partitions are dropped, their start seeks back to them.
+    fn visit(
+        &self,
+        message: &BorrowedMessage<'_>,
+        visit: &mut dyn FnMut(&crate::record::Record<'_>) -> Visit,
+    ) -> Visit {
+        if !self.held.is_empty() && self.is_held(message.topic(), message.partition()) {
+            return Visit::Taken;
         }
+        with_record(message, visit)
     }
 }
 
@@ -136,18 +139,37 @@ impl Member for KafkaMember {
         wait: Duration,
         visit: &mut dyn FnMut(&crate::record::Record<'_>) -> Visit,
     ) -> Result<Vec<Assignment>, LogError> {
-        let mut left = wait;
-        loop {
-            self.listen()?;
-            let now = left.min(DEAF);
-            left -= now;
-            let any = self.read(now, visit)?;
-            // Behind everything that may fail: what is taken out here must be answered.
-            let changes = self.changes();
-            if any || !changes.is_empty() || left.is_zero() {
-                return Ok(changes);
+        if let Some(kept) = self.kept.take() {
+            match with_record(&kept, visit) {
+                Visit::Taken => {}
+                Visit::Enough => return Ok(self.changes()),
+                Visit::Later => {
+                    self.kept = Some(kept);
+                    return Ok(self.changes());
+                }
             }
         }
+        let mut wait = wait;
+        loop {
+            let message = match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => message,
+                Some(Err(error)) => {
+                    self.note(&error)?;
+                    break;
+                }
+            };
+            wait = Duration::ZERO;
+            match self.visit(&message, visit) {
+                Visit::Taken => {}
+                Visit::Enough => break,
+                Visit::Later => {
+                    self.kept = Some(message.detach());
+                    break;
+                }
+            }
+        }
+        Ok(self.changes())
     }
 
     fn accept(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
@@ -168,10 +190,6 @@ impl Member for KafkaMember {
         self.consumer
             .incremental_assign(&list)
             .map_err(|error| errors::sort(&error))?;
-        let consumer = self.consumer.client().native_ptr();
-        for TopicPartition { topic, partition } in partitions {
-            self.fetched.forward(consumer, topic, *partition);
-        }
         self.consumer
             .pause(&list)
             .map_err(|error| errors::sort(&error))
@@ -180,7 +198,7 @@ impl Member for KafkaMember {
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), LogError> {
         for partition in partitions {
             self.held.remove(partition);
-            self.forget(partition);
+            self.drop_kept(partition);
         }
         let list = list(partitions, Offset::Invalid)?;
         self.consumer
@@ -189,7 +207,7 @@ impl Member for KafkaMember {
     }
 
     fn start(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), LogError> {
-        self.forget(partition);
+        self.drop_kept(partition);
         let to = Offset::Offset(offset);
         self.consumer
             .seek(&partition.topic, partition.partition, to, self.timeout)
@@ -203,7 +221,7 @@ impl Member for KafkaMember {
     }
 
     fn hold(&mut self, partition: &TopicPartition) -> Result<(), LogError> {
-        self.forget(partition);
+        self.drop_kept(partition);
         self.held.insert(partition.clone());
         let list = list(std::slice::from_ref(partition), Offset::Invalid)?;
         self.consumer
@@ -240,49 +258,14 @@ impl Member for KafkaMember {
 }
 
 impl KafkaMember {
-    /// Visits what is there, waiting for it where nothing is. Returns whether anything was.
-    fn read(
-        &mut self,
-        mut wait: Duration,
-        visit: &mut dyn FnMut(&crate::record::Record<'_>) -> Visit,
-    ) -> Result<bool, LogError> {
-        let mut any = false;
-        while let Some(message) = self.fetched.next(wait) {
-            (any, wait) = (true, Duration::ZERO);
-            if let Some(error) = message.error() {
-                self.fetched.advance();
-                self.note(&error)?;
-                break;
-            }
-            let record = message.record();
-            // Records of held partitions are dropped: their start seeks back to them.
-            let visited = match is_held(&self.held, &record) {
-                true => Visit::Taken,
-                false => visit(&record),
-            };
-            match visited {
-                Visit::Taken => self.fetched.advance(),
-                Visit::Enough => {
-                    self.fetched.advance();
-                    break;
-                }
-                Visit::Later => break,
-            }
+    fn drop_kept(&mut self, partition: &TopicPartition) {
+        let is_of = |kept: &OwnedMessage| {
+            kept.partition() == partition.partition && kept.topic() == &*partition.topic
+        };
+        if self.kept.as_ref().is_some_and(is_of) {
+            self.kept = None;
         }
-        Ok(any)
     }
-
-    /// Drops what was taken ahead from a partition.
-    fn forget(&mut self, partition: &TopicPartition) {
-        self.fetched.forget(|message| {
-            message.partition() == partition.partition && message.topic() == &*partition.topic
-        });
-    }
-}
-
-fn is_held(held: &BTreeSet<TopicPartition>, record: &crate::record::Record<'_>) -> bool {
-    held.iter()
-        .any(|held| held.partition == record.partition && *held.topic == *record.topic)
 }
 
 impl Drop for KafkaMember {

@@ -8,11 +8,12 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::config::KafkaConfig;
 use super::errors;
-use super::native::Fetched;
+use super::message::with_record;
 use crate::log::{Isolation, LogError, Pace, Reader, TopicPartition};
 use crate::record::Record;
 
@@ -55,8 +56,6 @@ impl Drop for ClosedAside {
 
 /// A consumer with its partitions assigned by hand.
 pub(super) struct KafkaReader {
-    /// Before the consumer, which waits for it when it is dropped.
-    fetched: Fetched,
     consumer: ClosedAside,
     timeout: Duration,
     topic: String,
@@ -81,7 +80,6 @@ impl KafkaReader {
             .map_err(|error| errors::sort(&error))?;
         let timeout = config.request_timeout;
         Ok(Self {
-            fetched: Fetched::of_consumer(consumer.client().native_ptr()),
             consumer: ClosedAside(Some(consumer)),
             timeout,
             topic: String::new(),
@@ -131,7 +129,6 @@ impl Reader for KafkaReader {
         self.consumer
             .assign(&list)
             .map_err(|error| errors::sort(&error))?;
-        self.fetched.forget(|_| true);
         topic.clone_into(&mut self.topic);
         self.open = from.len();
         self.ended.clear();
@@ -146,17 +143,17 @@ impl Reader for KafkaReader {
     ) -> Result<bool, LogError> {
         let mut wait = wait;
         for _ in 0..most {
-            let Some(message) = self.fetched.next(wait) else {
-                break;
+            let end = match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    self.ended.remove(&message.partition());
+                    with_record(&message, visit);
+                    None
+                }
+                Some(Err(error)) => Some(error),
             };
             wait = Duration::ZERO;
-            let error = message.error();
-            if error.is_none() {
-                self.ended.remove(&message.partition());
-                visit(&message.record());
-            }
-            self.fetched.advance();
-            if let Some(error) = error {
+            if let Some(error) = end {
                 self.note(&error)?;
                 if self.ended.len() == self.open {
                     break;
