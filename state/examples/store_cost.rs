@@ -220,6 +220,18 @@ fn measure(name: &str, database: &dyn StorageProvider) -> Result<(), Box<dyn Err
         })?)
     })?;
     time_each("digest", 1, |_| Ok(state.digest(0).map(drop)?))?;
+    let mut value = Vec::new();
+    stagedoor_avro::encode(&row(1), &mut value)?;
+    time_each("bulk restore of 4,000 rows", 160, |batch| {
+        let keys = (0..4_000).map(|number| scattered(batch * 4_000 + number).to_be_bytes());
+        let keys: Vec<Vec<u8>> = keys
+            .map(|key| [&[4], [9; 8].as_slice(), &key].concat())
+            .collect();
+        let mut rows = keys
+            .iter()
+            .map(|key| (key.as_slice(), Some(value.as_slice())));
+        Ok(state.restore_bulk(&mut rows, &[])?)
+    })?;
     time_each(
         "rebuild of the indexes",
         1,
