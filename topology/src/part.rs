@@ -35,43 +35,8 @@ pub(crate) struct Part {
     pub(crate) restored: u64,
     /// An empty store takes rows as they come and builds its indexes once, at the end.
     bulk: bool,
-    buffer: Rows,
+    buffer: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub(crate) crash_guard: CrashLoopGuard,
-}
-
-/// Changelog records that are not in the store yet, one behind the other.
-#[derive(Default)]
-struct Rows {
-    bytes: Vec<u8>,
-    /// Length of the key, and of the value unless it is a tombstone.
-    lengths: Vec<(usize, Option<usize>)>,
-}
-
-impl Rows {
-    fn push(&mut self, key: &[u8], value: Option<&[u8]>) {
-        self.bytes.extend_from_slice(key);
-        self.bytes.extend_from_slice(value.unwrap_or_default());
-        self.lengths.push((key.len(), value.map(<[u8]>::len)));
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        let mut rest = self.bytes.as_slice();
-        self.lengths.iter().map(move |(key, value)| {
-            let (key, behind) = rest.split_at(*key);
-            let (bytes, behind) = behind.split_at(value.unwrap_or(0));
-            rest = behind;
-            (key, value.map(|_| bytes))
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.lengths.clear();
-    }
 }
 
 /// Which changelog of a task.
@@ -115,7 +80,7 @@ impl Part {
             committed: None,
             restored: 0,
             bulk: false,
-            buffer: Rows::default(),
+            buffer: Vec::new(),
             crash_guard,
             checkpoint: checkpoint.clone().unwrap_or_default(),
         };
@@ -186,7 +151,8 @@ impl Part {
                 return Ok(());
             }
         }
-        self.buffer.push(key, record.value);
+        self.buffer
+            .push((key.to_vec(), record.value.map(<[u8]>::to_vec)));
         Ok(())
     }
 
@@ -201,10 +167,14 @@ impl Part {
         self.checkpoint.position = reached.unwrap_or_default();
         let meta = encode_checkpoint(&self.checkpoint)?;
         let meta: [(&[u8], &[u8]); 1] = [(CHECKPOINT_KEY, &meta)];
+        let mut rows = self
+            .buffer
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_deref()));
         if self.bulk {
-            self.state.restore_bulk(&mut self.buffer.iter(), &meta)?;
+            self.state.restore_bulk(&mut rows, &meta)?;
         } else {
-            self.state.restore(&mut self.buffer.iter(), &meta)?;
+            self.state.restore(&mut rows, &meta)?;
         }
         self.buffer.clear();
         Ok(())

@@ -6,6 +6,8 @@ pub(crate) mod rocks;
 
 pub use memory::MemoryDatabase;
 
+use std::ops::ControlFlow;
+
 use crate::read::VisitRow;
 use crate::{StateError, StoreReader};
 
@@ -41,6 +43,33 @@ pub trait Storage: Send + Sync {
 
     /// A reader of snapshots, usable on any thread.
     fn reader(&self) -> StoreReader;
+}
+
+/// Visits rows of a range in key order until `left`, which counts them, is used up. Returns the key
+/// to go on from; none where the range is at its end.
+///
+/// # Errors
+/// Those of the engine and of the visitor, which ends the scan.
+pub(crate) fn scan_piece(
+    storage: &dyn Storage,
+    (from, until): (&[u8], &[u8]),
+    left: &mut usize,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StateError>,
+) -> Result<Option<Vec<u8>>, StateError> {
+    let (mut next, mut visited) = (None, Ok(()));
+    storage.scan(from, until, &mut |key, value| {
+        if *left == 0 {
+            next = Some(key.to_vec());
+            return ControlFlow::Break(());
+        }
+        *left -= 1;
+        visited = visit(key, value);
+        match visited {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    visited.map(|()| next)
 }
 
 /// Where the storages of all tasks of a process are.

@@ -10,12 +10,10 @@
 //! once the scan is at its end, it has every key. Deleted keys stay in a filter, so it is built
 //! anew when half of its keys have been deleted.
 
-use std::ops::ControlFlow;
-
 use crate::key_filter::KeyFilter;
 use crate::overlay::Overlay;
 use crate::range::end_of;
-use crate::storage::Storage;
+use crate::storage::{Storage, scan_piece};
 use crate::store_set::StoreKind;
 use crate::{StateError, StoreSet};
 
@@ -142,16 +140,12 @@ impl Building {
             } else {
                 vec![id]
             };
-            let (filter, next) = (&mut self.filter, &mut self.from);
-            storage.scan(&from, &end_of(id), &mut |key, _| {
-                if left == 0 {
-                    key.clone_into(next);
-                    return ControlFlow::Break(());
-                }
-                left -= 1;
+            let filter = &mut self.filter;
+            let next = scan_piece(storage, (&from, &end_of(id)), &mut left, |key, _| {
                 filter.insert(hash(key));
-                ControlFlow::Continue(())
+                Ok(())
             })?;
+            self.from = next.unwrap_or_default();
             if !self.from.is_empty() {
                 return Ok(false);
             }

@@ -11,6 +11,7 @@ use crate::error::hex;
 use crate::overlay::Origin;
 use crate::range::end_of;
 use crate::read::scan_fallible;
+use crate::storage::scan_piece;
 use crate::store_set::EXPIRY_ID;
 
 /// Rows per storage batch: bounds memory, and how long one batch blocks others.
@@ -96,23 +97,13 @@ impl TaskState {
         id: u8,
         mut visit: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<(), StateError>,
     ) -> Result<(), StateError> {
-        let storage = Arc::clone(&self.storage);
+        let (storage, end) = (Arc::clone(&self.storage), end_of(id));
         let mut from = Some(vec![id]);
         while let Some(first) = from.take() {
-            let (mut left, mut visited) = (CHUNK_ROWS, Ok(()));
-            storage.scan(&first, &end_of(id), &mut |key, value| {
-                if left == 0 {
-                    from = Some(key.to_vec());
-                    return ControlFlow::Break(());
-                }
-                left -= 1;
-                visited = visit(self, key, value);
-                match visited {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(_) => ControlFlow::Break(()),
-                }
+            let (range, mut left) = ((first.as_slice(), end.as_slice()), CHUNK_ROWS);
+            from = scan_piece(&*storage, range, &mut left, |key, value| {
+                visit(self, key, value)
             })?;
-            visited?;
             self.flush(&[])?;
         }
         Ok(())

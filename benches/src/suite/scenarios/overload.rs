@@ -8,7 +8,7 @@ use stagedoor_bench::http_load::Pace;
 
 use super::over_http::Product;
 use crate::suite::Bench;
-use crate::suite::http::{Load, play};
+use crate::suite::http::{Load, Served, play};
 use crate::suite::options::Name;
 
 /// How many times the peak is asked for.
@@ -16,8 +16,8 @@ const TIMES: f64 = 3.0;
 /// The service's core, and the one of load and broker.
 const SERVICE_CORE: usize = 1;
 const OTHER_CORE: usize = 0;
-/// Connections of the peak: the most that any of them is answered.
-const PEAK_CONNECTIONS: [usize; 3] = [256, 1_024, 4_096];
+/// Runs and connections of the peak: the most that any of them is answered.
+const PEAKS: [(&str, usize); 3] = [("p1", 256), ("p2", 1_024), ("p3", 4_096)];
 /// Connections of the overload: as many people wait at once.
 const CONNECTIONS: u64 = 10_000;
 /// Files that the generator needs besides.
@@ -55,38 +55,26 @@ pub(super) fn overload(bench: &mut Bench) -> anyhow::Result<()> {
 fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let product = Product::start(bench, Some(SERVICE_CORE))?;
     let served = product.served(bench);
-    let load = |run, pace, connections, warm_up, seconds| Load {
+    let load = |run, pace, connections, seconds| Load {
         run,
         pace,
         connections,
-        warm_up,
+        warm_up: 0,
         seconds,
     };
-    let sizes = bench.sizes;
-    let (mut rate, mut enough) = (0.0, 0);
-    for (run, waiting) in ["p1", "p2", "p3"].into_iter().zip(PEAK_CONNECTIONS) {
-        let waiting = waiting.min(connections);
-        bench
-            .progress
-            .step(&format!("{at}: the peak, {waiting} connections"));
-        let closed = load(run, Pace::Closed, waiting, sizes.seconds, sizes.seconds);
-        let peak = play(bench, &served, &closed)?.without_failures()?;
-        if peak.outcome.answers_per_second > rate {
-            (rate, enough) = (peak.outcome.answers_per_second, waiting);
-        }
-    }
+    let (rate, enough) = peak(bench, &served, at, connections)?;
     bench.progress.step(&format!("{at}: three times {rate:.0}"));
     let pace = Pace::Open {
         per_second: TIMES * rate,
     };
-    let over = load("o", pace, connections, 0, sizes.overload_seconds);
+    let over = load("o", pace, connections, bench.sizes.overload_seconds);
     let over = play(bench, &served, &over)?;
     bench.progress.step(&format!("{at}: after it"));
     let pace = Pace::Open {
         per_second: rate / 2.0,
     };
     // With those that the peak took: fewer might not reach half of it however well it is.
-    let after = load("a", pace, enough, 0, AFTER);
+    let after = load("a", pace, enough, AFTER);
     let after = play(bench, &served, &after)?;
     product.finish(bench, at)?;
     let recovery = recovery_seconds(&after.outcome.by_second, rate / 2.0, AFTER);
@@ -111,6 +99,30 @@ fn once(bench: &Bench, at: &str, connections: usize) -> anyhow::Result<Vec<(&'st
         ("recovery_seconds", recovery),
         ("cpu_seconds", over.service.cpu_seconds),
     ])
+}
+
+/// The most answers a second of closed loops with more and more connections, and how many those were.
+fn peak(bench: &Bench, served: &Served, at: &str, most: usize) -> anyhow::Result<(f64, usize)> {
+    let seconds = bench.sizes.seconds;
+    let mut best = (0.0, 0);
+    for (run, connections) in PEAKS {
+        let connections = connections.min(most);
+        bench
+            .progress
+            .step(&format!("{at}: the peak, {connections} connections"));
+        let closed = Load {
+            run,
+            pace: Pace::Closed,
+            connections,
+            warm_up: seconds,
+            seconds,
+        };
+        let seen = play(bench, served, &closed)?.without_failures()?;
+        if seen.outcome.answers_per_second > best.0 {
+            best = (seen.outcome.answers_per_second, connections);
+        }
+    }
+    Ok(best)
 }
 
 /// Seconds until every further one is normal; `watched` where none is.
